@@ -1,0 +1,1 @@
+//! The checker: names, axes and types; writes the IR.

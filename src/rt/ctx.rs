@@ -1,0 +1,61 @@
+//! What a running program shares with the runtime: interruption, output, the cache of sizes' origins.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::error::{Error, Result, code};
+
+/// Where printed text, progress and files go. The session implements it for a terminal, the tests for a buffer.
+pub trait World: Send {
+    /// One line of output of the program.
+    fn print(&mut self, text: &str);
+    /// Progress of long work: `done` of `total`, a word and a number to show (a loss). Called at most once a step.
+    fn progress(&mut self, label: &str, done: u64, total: u64, shown: &str, value: f64);
+    /// Writes a file below the output folder, atomically. `name` is relative. Returns the path as shown.
+    fn write(&mut self, name: &str, bytes: &[u8]) -> Result<String>;
+    /// An expectation was judged.
+    fn expectation(&mut self, outcome: Expectation);
+}
+
+/// The outcome of one line of an `expect` block.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// Which line: the number that the checker gave it (see `check::Checked::expectations`).
+    pub number: usize,
+    pub held: bool,
+    /// The number found, for `bless`; `None` if not a number.
+    pub found: Option<f64>,
+    /// As printed: `share = 0.1302, expected 0.1184 +- 0.0050`.
+    pub shown: String,
+}
+
+pub struct Ctx {
+    pub world: Box<dyn World>,
+    pub interrupt: Arc<AtomicBool>,
+    /// `--check-finite`: a NaN or infinity made by an operation is an error at once.
+    pub check_finite: bool,
+    /// Bytes above which one allocation is refused.
+    pub memory_limit: usize,
+    /// Nesting of calls.
+    pub depth: u32,
+}
+
+impl Ctx {
+    pub fn new(world: Box<dyn World>) -> Ctx {
+        Ctx {
+            world,
+            interrupt: Arc::new(AtomicBool::new(false)),
+            check_finite: false,
+            memory_limit: usize::MAX,
+            depth: 0,
+        }
+    }
+
+    /// An error if the person pressed Ctrl-C. Long builtins ask at each tile, loops at each round.
+    pub fn check_interrupt(&self) -> Result<()> {
+        if self.interrupt.load(Ordering::Relaxed) {
+            return Err(Error::new(code::INTERRUPTED, "stopped by Ctrl-C"));
+        }
+        Ok(())
+    }
+}

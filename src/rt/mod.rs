@@ -1,0 +1,24 @@
+//! The runtime: named-axis tensors and everything that computes on them.
+//!
+//! It knows no syntax, no IR and no sessions. Errors are values of `error::Error`; nothing here prints, and
+//! nothing panics on data. Everything that compiled code may call is in `table`.
+
+pub mod blas;
+pub mod builtins;
+pub mod contract;
+pub mod ctx;
+pub mod elementwise;
+pub mod error;
+pub mod files;
+pub mod format;
+pub mod grouping;
+pub mod index;
+pub mod linalg;
+pub mod plot;
+pub mod reduce;
+pub mod rng;
+pub mod select;
+pub mod simd;
+pub mod table;
+pub mod tensor;
+pub mod value;

@@ -1,0 +1,351 @@
+//! Named-axis tensors: a shared buffer, and for each axis a length and a stride.
+//!
+//! The order of `dims` is physical (outermost first as made) and never visible to programs. Strides count
+//! elements; a stride of 0 repeats. Views (select, slice, rename, expand, split) share the buffer.
+
+use crate::base::axis::Axis;
+use crate::base::ops::DType;
+use std::sync::Arc;
+
+use super::value::Value;
+
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    pub dims: Vec<Dim>,
+    /// First element, counted in elements from the buffer's start.
+    pub offset: usize,
+    pub buffer: Buffer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dim {
+    pub axis: Axis,
+    pub len: usize,
+    pub stride: isize,
+    /// Where the length came from, for messages: see `origin`.
+    pub origin: Origin,
+}
+
+/// Where the length of an axis came from: an entry of a process-wide list of short texts such as
+/// "input `heldout`" or "the range on line 28"; 0 is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Origin(pub u32);
+
+/// 64-byte aligned storage, shared.
+#[derive(Clone, Debug)]
+pub enum Buffer {
+    F32(Arc<Aligned<f32>>),
+    F64(Arc<Aligned<f64>>),
+    I64(Arc<Aligned<i64>>),
+    Bool(Arc<Aligned<u8>>),
+}
+
+use super::error::{Error, Result, code};
+use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, OnceLock};
+
+/// One cache line; makes a vector of them aligned to 64 bytes.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// A fixed-length array aligned to 64 bytes.
+#[derive(Clone)]
+pub struct Aligned<T> {
+    lines: Vec<Line>,
+    len: usize,
+    element: std::marker::PhantomData<T>,
+}
+
+impl<T: bytemuck::Pod> Aligned<T> {
+    pub fn zeros(len: usize) -> Aligned<T> {
+        let lines = (len * size_of::<T>()).div_ceil(64);
+        Aligned { lines: vec![Line([0; 64]); lines], len, element: std::marker::PhantomData }
+    }
+
+    pub fn from_slice(values: &[T]) -> Aligned<T> {
+        let mut out = Aligned::zeros(values.len());
+        out.copy_from_slice(values);
+        out
+    }
+}
+
+impl<T: bytemuck::Pod> Deref for Aligned<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &bytemuck::cast_slice(&self.lines)[..self.len]
+    }
+}
+
+impl<T: bytemuck::Pod> DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
+    }
+}
+
+impl<T> std::fmt::Debug for Aligned<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{} elements]", self.len)
+    }
+}
+
+/// Rust types that can be elements.
+pub trait Element: bytemuck::Pod + Send + Sync + PartialOrd {
+    const DTYPE: DType;
+    fn wrap(values: Aligned<Self>) -> Buffer;
+    /// `None` if the buffer holds another type.
+    fn open(buffer: &Buffer) -> Option<&Arc<Aligned<Self>>>;
+    fn open_mut(buffer: &mut Buffer) -> Option<&mut Arc<Aligned<Self>>>;
+}
+
+macro_rules! element {
+    ($type:ty, $variant:ident, $dtype:expr) => {
+        impl Element for $type {
+            const DTYPE: DType = $dtype;
+            fn wrap(values: Aligned<Self>) -> Buffer {
+                Buffer::$variant(Arc::new(values))
+            }
+            fn open(buffer: &Buffer) -> Option<&Arc<Aligned<Self>>> {
+                match buffer {
+                    Buffer::$variant(values) => Some(values),
+                    _ => None,
+                }
+            }
+            fn open_mut(buffer: &mut Buffer) -> Option<&mut Arc<Aligned<Self>>> {
+                match buffer {
+                    Buffer::$variant(values) => Some(values),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+element!(f32, F32, DType::F32);
+element!(f64, F64, DType::F64);
+element!(i64, I64, DType::I64);
+element!(u8, Bool, DType::Bool);
+
+fn origins() -> std::sync::MutexGuard<'static, Vec<String>> {
+    static ORIGINS: OnceLock<Mutex<Vec<String>>> = OnceLock::new();
+    let mutex = ORIGINS.get_or_init(|| Mutex::new(vec![String::new()]));
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Origin {
+    pub fn new(text: &str) -> Origin {
+        let mut list = origins();
+        if let Some(found) = list.iter().position(|known| known == text) {
+            return Origin(found as u32);
+        }
+        list.push(text.to_string());
+        Origin(list.len() as u32 - 1)
+    }
+
+    pub fn text(self) -> String {
+        origins().get(self.0 as usize).cloned().unwrap_or_default()
+    }
+}
+
+impl Tensor {
+    /// A dense tensor, first axis slowest. An error if the product of the lengths does not match or overflows.
+    pub fn dense<T: Element>(axes: &[(Axis, usize)], values: Aligned<T>) -> Result<Tensor> {
+        let count = checked_count(axes)?;
+        if count != values.len() {
+            let message = format!("{} values cannot fill a tensor of {count}", values.len());
+            return Err(Error::new(code::INTERNAL, message));
+        }
+        Ok(Tensor { dims: dense_dims(axes), offset: 0, buffer: T::wrap(values) })
+    }
+
+    pub fn from_slice<T: Element>(axes: &[(Axis, usize)], values: &[T]) -> Result<Tensor> {
+        Tensor::dense(axes, Aligned::from_slice(values))
+    }
+
+    pub fn zeros(dtype: DType, axes: &[(Axis, usize)]) -> Result<Tensor> {
+        let count = checked_count(axes)?;
+        let buffer = match dtype {
+            DType::F32 => f32::wrap(Aligned::zeros(count)),
+            DType::F64 => f64::wrap(Aligned::zeros(count)),
+            DType::I64 => i64::wrap(Aligned::zeros(count)),
+            DType::Bool => u8::wrap(Aligned::zeros(count)),
+        };
+        Ok(Tensor { dims: dense_dims(axes), offset: 0, buffer })
+    }
+
+    pub fn rank(&self) -> usize {
+        self.dims.len()
+    }
+
+    pub fn dtype(&self) -> DType {
+        match self.buffer {
+            Buffer::F32(_) => DType::F32,
+            Buffer::F64(_) => DType::F64,
+            Buffer::I64(_) => DType::I64,
+            Buffer::Bool(_) => DType::Bool,
+        }
+    }
+
+    pub fn dim(&self, axis: Axis) -> Option<&Dim> {
+        self.dims.iter().find(|dim| dim.axis == axis)
+    }
+
+    /// The length of an axis it is known to have; an internal error otherwise.
+    pub fn len(&self, axis: Axis) -> Result<usize> {
+        self.dim(axis).map(|dim| dim.len).ok_or_else(|| {
+            Error::new(code::INTERNAL, format!("a tensor over [{}] has no axis `{axis}`", self.axes_shown()))
+        })
+    }
+
+    /// How many elements, repeated ones counted.
+    pub fn elements(&self) -> usize {
+        self.dims.iter().map(|dim| dim.len).product()
+    }
+
+    /// Axes and lengths in physical order.
+    pub fn shape(&self) -> Vec<(Axis, usize)> {
+        self.dims.iter().map(|dim| (dim.axis, dim.len)).collect()
+    }
+
+    pub fn axes_shown(&self) -> String {
+        let parts: Vec<String> = self.dims.iter().map(|dim| format!("{} = {}", dim.axis, dim.len)).collect();
+        parts.join(", ")
+    }
+
+    /// The whole buffer as a slice; `None` if the elements are of another type. Index it with `offset` and strides.
+    pub fn raw<T: Element>(&self) -> Option<&[T]> {
+        T::open(&self.buffer).map(|values| &values[..])
+    }
+
+    /// The elements in physical order, if they lie there densely (first dim slowest); otherwise `None`.
+    pub fn as_dense<T: Element>(&self) -> Option<&[T]> {
+        let raw = self.raw::<T>()?;
+        self.is_dense().then(|| &raw[self.offset..self.offset + self.elements()])
+    }
+
+    /// Do the elements lie densely in the order of `dims`?
+    pub fn is_dense(&self) -> bool {
+        let mut expected = 1isize;
+        for dim in self.dims.iter().rev() {
+            if dim.len != 1 && dim.stride != expected {
+                return false;
+            }
+            expected *= dim.len as isize;
+        }
+        true
+    }
+
+    /// The same elements, dense, with the dims in this order (a permutation of its axes). Shares the buffer if
+    /// they lie so already.
+    pub fn in_order(&self, order: &[Axis]) -> Result<Tensor> {
+        let mut dims = Vec::with_capacity(order.len());
+        for &axis in order {
+            let dim = self.dim(axis).copied();
+            dims.push(dim.ok_or_else(|| Error::new(code::INTERNAL, format!("no axis `{axis}` to order by")))?);
+        }
+        let view = Tensor { dims, offset: self.offset, buffer: self.buffer.clone() };
+        if view.is_dense() { Ok(view) } else { view.copied() }
+    }
+
+    /// A dense copy in physical order.
+    pub fn copied(&self) -> Result<Tensor> {
+        fn copy<T: Element>(tensor: &Tensor, view: ArrayViewD<T>) -> Result<Tensor> {
+            let mut values = Aligned::<T>::zeros(tensor.elements());
+            let shape: Vec<usize> = tensor.dims.iter().map(|dim| dim.len).collect();
+            if let Ok(mut target) = ndarray::ArrayViewMutD::from_shape(IxDyn(&shape), &mut values[..]) {
+                target.assign(&view);
+            }
+            let mut out = Tensor::dense(&tensor.shape(), values)?;
+            for (new, old) in out.dims.iter_mut().zip(&tensor.dims) {
+                new.origin = old.origin;
+            }
+            Ok(out)
+        }
+        match self.dtype() {
+            DType::F32 => copy::<f32>(self, self.view()?),
+            DType::F64 => copy::<f64>(self, self.view()?),
+            DType::I64 => copy::<i64>(self, self.view()?),
+            DType::Bool => copy::<u8>(self, self.view()?),
+        }
+    }
+
+    /// An `ndarray` view with the dims in physical order. Bounds are checked by ndarray.
+    pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>> {
+        let raw = self.raw::<T>().ok_or_else(|| Error::new(code::INTERNAL, "element type mismatch"))?;
+        let shape: Vec<usize> = self.dims.iter().map(|dim| dim.len).collect();
+        let strides: Vec<usize> = self.dims.iter().map(|dim| dim.stride as usize).collect();
+        let start = raw.get(self.offset..).unwrap_or(&[]);
+        ArrayViewD::from_shape(IxDyn(&shape).strides(IxDyn(&strides)), start)
+            .map_err(|fault| Error::new(code::INTERNAL, format!("a view outside its buffer: {fault}")))
+    }
+
+    /// The single element of a tensor without axes.
+    pub fn scalar(&self) -> Value {
+        match &self.buffer {
+            Buffer::F32(values) => values.get(self.offset).map_or(Value::None, |&x| Value::F32(x)),
+            Buffer::F64(values) => values.get(self.offset).map_or(Value::None, |&x| Value::F64(x)),
+            Buffer::I64(values) => values.get(self.offset).map_or(Value::None, |&x| Value::Int(x)),
+            Buffer::Bool(values) => values.get(self.offset).map_or(Value::None, |&x| Value::Bool(x != 0)),
+        }
+    }
+
+    /// All elements as f64, in the given order of axes: for tests, plots and printing.
+    pub fn to_f64(&self, order: &[Axis]) -> Result<Vec<f64>> {
+        let dense = self.in_order(order)?;
+        let range = dense.offset..dense.offset + dense.elements();
+        Ok(match &dense.buffer {
+            Buffer::F32(values) => values[range].iter().map(|&x| x as f64).collect(),
+            Buffer::F64(values) => values[range].to_vec(),
+            Buffer::I64(values) => values[range].iter().map(|&x| x as f64).collect(),
+            Buffer::Bool(values) => values[range].iter().map(|&x| x as f64).collect(),
+        })
+    }
+
+    /// Marks where the lengths of all axes came from.
+    pub fn with_origin(mut self, origin: Origin) -> Tensor {
+        for dim in &mut self.dims {
+            dim.origin = origin;
+        }
+        self
+    }
+}
+
+/// Strides of a dense layout, first axis slowest.
+pub fn dense_dims(axes: &[(Axis, usize)]) -> Vec<Dim> {
+    let mut stride = 1isize;
+    let mut dims: Vec<Dim> = axes
+        .iter()
+        .rev()
+        .map(|&(axis, len)| {
+            let dim = Dim { axis, len, stride, origin: Origin(0) };
+            stride *= len.max(1) as isize;
+            dim
+        })
+        .collect();
+    dims.reverse();
+    dims
+}
+
+/// The number of elements; an error where it overflows or could not be allocated.
+pub fn checked_count(axes: &[(Axis, usize)]) -> Result<usize> {
+    let mut count = 1usize;
+    for &(_, len) in axes {
+        count = count.checked_mul(len).filter(|&c| c < isize::MAX as usize / 64).ok_or_else(|| {
+            let shape: Vec<String> = axes.iter().map(|(axis, len)| format!("{axis} = {len}")).collect();
+            Error::new(code::MEMORY, format!("a tensor over [{}] is too large", shape.join(", ")))
+        })?;
+    }
+    Ok(count)
+}
+
+/// The error for an axis with two lengths; names both origins if known.
+pub fn size_mismatch(axis: Axis, first: &Dim, second: &Dim) -> Error {
+    let side = |dim: &Dim| match dim.origin.text() {
+        origin if origin.is_empty() => format!("{} = {}", axis, dim.len),
+        origin => format!("{} = {}, from {origin}", axis, dim.len),
+    };
+    Error::new(code::SIZE, format!("axis `{axis}` has two lengths here"))
+        .note("found", side(first))
+        .note("and", side(second))
+        .help(format!("a range makes a new axis; compare the same part of both: x[{axis} -> part: 0..{}]", first.len.min(second.len)))
+}

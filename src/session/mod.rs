@@ -1,0 +1,1 @@
+//! A session: sources, modules, checked items, running them, remembering globals.

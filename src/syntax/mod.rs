@@ -1,0 +1,7 @@
+//! Source text to syntax tree. `scan` cuts a text into items by its brackets, `parse` turns each into a tree
+//! with pest, `slips` has words for common mistakes. This layer resolves no names and must never do IO.
+
+pub mod ast;
+pub mod parse;
+pub mod scan;
+pub mod slips;
