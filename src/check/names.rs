@@ -77,6 +77,10 @@ impl Checker {
         if let Some(var) = self.frame().vars.iter().rev().find(|var| var.name == name) {
             return Meaning::Val(var.val.clone());
         }
+        if let Some(&(_, elem)) = self.frame().generics.elems.iter().find(|(known, _)| known == name) {
+            let form = special::find(&elem.to_string()).unwrap_or("f64");
+            return Meaning::Val(Val::Fn(Rc::new(FnVal::Special(form))));
+        }
         let here = self.here();
         if let Some(meaning) = self.module_member(here, name, span) {
             return meaning;

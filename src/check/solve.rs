@@ -46,24 +46,21 @@ impl<'a> Solver<'a> {
         Solver { signature, constraints: Vec::new(), subst: Subst::default(), arguments: Vec::new() }
     }
 
-    /// Axis arguments in brackets bind the axis parameters in order; a row that comes first takes them all.
+    /// Axis arguments in brackets bind the axis parameters in order; a row takes all that remain.
     pub fn explicit(&mut self, axes: &[Axis]) -> Result<(), Failure> {
         let generics: Vec<_> =
             self.signature.generics.iter().filter(|g| !matches!(g.kind, GenericKind::Element(_))).collect();
-        match generics.first() {
-            Some(first) if first.kind == GenericKind::Row => {
-                self.subst.axes.insert(first.placeholder, axes.to_vec());
+        let mut rest = axes;
+        for generic in &generics {
+            if generic.kind == GenericKind::Row && (!rest.is_empty() || generics[0].placeholder == generic.placeholder) {
+                self.subst.axes.insert(generic.placeholder, rest.to_vec());
+                return Ok(());
             }
-            _ if axes.len() > generics.len() => {
-                return Err(Failure::TooManyAxes { given: axes.len(), taken: generics.len() });
-            }
-            _ => {
-                for (generic, &axis) in generics.iter().zip(axes) {
-                    self.subst.axes.insert(generic.placeholder, vec![axis]);
-                }
-            }
+            let Some((&axis, following)) = rest.split_first() else { return Ok(()) };
+            self.subst.axes.insert(generic.placeholder, vec![axis]);
+            rest = following;
         }
-        Ok(())
+        if rest.is_empty() { Ok(()) } else { Err(Failure::TooManyAxes { given: axes.len(), taken: generics.len() }) }
     }
 
     /// Adds what one argument demands. `pattern` has placeholders, `found` none.
