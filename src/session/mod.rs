@@ -18,4 +18,4 @@ pub mod world;
 
 pub use engines::EngineKind;
 pub use fault::Failure;
-pub use run::{Outcome, Session, Settings};
+pub use run::{Outcome, Output, Session, Settings};

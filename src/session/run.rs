@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::engines::EngineKind;
 use super::fault::{Failure, failure};
 use super::journal::SharedJournal;
 use super::load::Script;
+use super::world::BufferWorld;
 use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;
 use crate::base::span::{FileId, Sources};
@@ -34,6 +36,20 @@ pub struct Settings {
     pub check_finite: bool,
     /// What paths of inputs are relative to.
     pub folder: PathBuf,
+}
+
+/// Where a session's output goes, and how it is stopped.
+pub struct Output {
+    pub world: Box<dyn World>,
+    pub journal: SharedJournal,
+    pub interrupt: Arc<AtomicBool>,
+}
+
+impl Output {
+    /// Keeps everything in memory.
+    pub fn buffer(world: &BufferWorld) -> Output {
+        Output { world: Box::new(world.clone()), journal: world.journal.clone(), interrupt: Arc::default() }
+    }
 }
 
 /// One unit that ran.
@@ -66,6 +82,8 @@ pub struct Session {
     engine: Box<dyn Engine>,
     pub globals: Vec<Value>,
     pub ctx: Ctx,
+    /// The text that was entered last.
+    pub file: FileId,
 }
 
 /// Gives the passes the `vjp` clauses that the checker knows.
@@ -86,9 +104,10 @@ impl pass::Derivatives for Clauses<'_> {
 }
 
 impl Session {
-    pub fn new(loader: Box<dyn Loader>, settings: Settings, world: Box<dyn World>, journal: SharedJournal) -> Session {
+    pub fn new(loader: Box<dyn Loader>, settings: Settings, output: Output) -> Session {
         let options = Options { overrides: settings.overrides.clone(), strict: settings.strict };
-        let mut ctx = Ctx::new(world);
+        let mut ctx = Ctx::new(output.world);
+        ctx.interrupt = output.interrupt;
         ctx.check_finite = settings.check_finite;
         ctx.memory_limit = super::machine::memory_limit();
         ctx.folder = settings.folder.clone();
@@ -96,11 +115,12 @@ impl Session {
             checker: Checker::new(loader, options),
             engine: settings.engine.start(),
             settings,
-            journal,
+            journal: output.journal,
             passes: Passes::new(),
             ready: Module::default(),
             globals: Vec::new(),
             ctx,
+            file: FileId(0),
         }
     }
 
@@ -120,6 +140,7 @@ impl Session {
     /// Parses, checks and lowers a text; nothing of it runs, and on errors nothing of it remains.
     pub fn prepare(&mut self, name: &str, text: &str) -> Result<Vec<Unit>, Failure> {
         let file = self.checker.add_source(name, text);
+        self.file = file;
         let (program, diagnostics) = parse::parse_program(file, text);
         if !diagnostics.is_empty() {
             return Err(Failure::Check(diagnostics));
@@ -251,11 +272,6 @@ impl Session {
             }
         }
         found
-    }
-
-    /// The file of the last text that was entered.
-    pub fn last_file(&self) -> FileId {
-        FileId(self.checker.sources.len().saturating_sub(1) as u32)
     }
 }
 

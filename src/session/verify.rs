@@ -45,7 +45,7 @@ pub fn verdict(session: &Session, notes: &[String]) -> Verdict {
 
 /// Rewrites the script's numbers and missing hashes, and says which lines changed.
 pub fn bless(session: &Session, script: &Script) -> Result<Vec<Change>, Diagnostic> {
-    let file = session.last_file();
+    let file = session.file;
     let own = |span: crate::base::span::Span| span.file == file;
     let checker = &session.checker;
     let outcomes: Vec<_> = {
