@@ -98,8 +98,11 @@ impl pass::Derivatives for Clauses<'_> {
         args: &[Type],
         result: &Type,
     ) -> Result<Option<pass::Adjoint>, Diagnostic> {
-        let found = self.0.vjp(module, name, axes, args, result)?;
-        Ok(found.map(|adjoint| pass::Adjoint { func: adjoint.func, args: adjoint.args }))
+        // The adjoint becomes a function of the module that the pass works on.
+        std::mem::swap(module, &mut self.0.module);
+        let found = self.0.vjp(name, axes, args, result);
+        std::mem::swap(module, &mut self.0.module);
+        Ok(found?.map(|adjoint| pass::Adjoint { func: adjoint.func, args: adjoint.args }))
     }
 }
 
