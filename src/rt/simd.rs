@@ -9,6 +9,7 @@ use crate::base::ops::{DType, ScalarOp};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 pub mod formulas;
+pub mod power;
 mod reduce_angle;
 
 use formulas as f;
@@ -90,7 +91,6 @@ macro_rules! versions {
         }
     };
 }
-pub(crate) use versions;
 
 macro_rules! tile {
     ($name:ident, $type:ty, $body:path) => {
@@ -185,7 +185,7 @@ pub fn scalar_f64(op: ScalarOp, x: f64) -> f64 {
     }
 }
 
-pub use formulas::{pow_f32, pow_f64};
+pub use power::{pow_f32, pow_f64, rem_f32, rem_f64};
 
 versions! {
     /// Standard normal numbers from 32 random bits each.
@@ -271,11 +271,11 @@ extern "C" fn c_pow_f64(x: f64, y: f64) -> f64 {
 }
 
 extern "C" fn c_rem_f32(x: f32, y: f32) -> f32 {
-    f::rem_f32(x, y)
+    rem_f32(x, y)
 }
 
 extern "C" fn c_rem_f64(x: f64, y: f64) -> f64 {
-    f::rem_f64(x, y)
+    rem_f64(x, y)
 }
 
 /// The address of an `extern "C" fn(*mut T, i64)` that applies `op` in place to contiguous elements.

@@ -8,16 +8,16 @@
 pub const FAR: f64 = 1_600_000.0;
 
 /// Adding and subtracting it rounds to an integer, which then lies in the low bits.
-const ROUND_F64: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52
+pub(super) const ROUND_F64: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52
 const ROUND_F32: f32 = 12_582_912.0; // 1.5 * 2^23
-const LOG2_E: f64 = std::f64::consts::LOG2_E;
+pub(super) const LOG2_E: f64 = std::f64::consts::LOG2_E;
 /// ln 2 in two parts; the first has 32 bits, so that its product with an exponent is exact.
-const LN2_HIGH: f64 = 0.6931471803691238;
-const LN2_LOW: f64 = 1.9082149292705877e-10;
+pub(super) const LN2_HIGH: f64 = 0.6931471803691238;
+pub(super) const LN2_LOW: f64 = 1.9082149292705877e-10;
 /// pi/2 in three parts; products of the first two with integers below 2^20 are exact.
 const HALF_PI: [f64; 3] = [1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21];
 /// (e^r - 1) / r = 1 + r/2! + r^2/3! + ...
-const EXP_TERMS: [f64; 13] = [
+pub(super) const EXP_TERMS: [f64; 13] = [
     1.0,
     1.0 / 2.0,
     1.0 / 6.0,
@@ -55,7 +55,7 @@ const COS_TERMS: [f64; 9] = [
     1.0 / 20922789888000.0,
 ];
 /// 2 (atanh(s) - s) / s^3 in s^2, for the logarithm.
-const LOG_TERMS: [f64; 10] = [
+pub(super) const LOG_TERMS: [f64; 10] = [
     2.0 / 3.0,
     2.0 / 5.0,
     2.0 / 7.0,
@@ -123,7 +123,7 @@ const ERF_FAR_SHORT: [f64; 8] = [
 
 /// c[0] + c[1] x + ... by Horner's rule.
 #[inline(always)]
-fn polynomial<const N: usize>(c: &[f64; N], x: f64) -> f64 {
+pub(super) fn polynomial<const N: usize>(c: &[f64; N], x: f64) -> f64 {
     let mut sum = c[N - 1];
     let mut i = N - 1;
     while i > 0 {
@@ -149,7 +149,7 @@ const COS_SHORT: [f64; 6] = first(&COS_TERMS);
 
 /// 2^n for an integral n in -1022..=1023.
 #[inline(always)]
-fn power_of_two(n: f64) -> f64 {
+pub(super) fn power_of_two(n: f64) -> f64 {
     f64::from_bits((n + (ROUND_F64 + 1023.0)).to_bits() << 52)
 }
 
@@ -199,7 +199,7 @@ pub fn exp_f32(x: f32) -> f32 {
 
 /// x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), for positive finite x.
 #[inline(always)]
-fn split_mantissa(x: f64) -> (f64, f64) {
+pub(super) fn split_mantissa(x: f64) -> (f64, f64) {
     const ROOT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
     let small = x < f64::MIN_POSITIVE;
     let scaled = if small { x * 18_014_398_509_481_984.0 } else { x }; // 2^54
@@ -344,95 +344,6 @@ pub fn sin_f32(x: f32) -> f32 {
 pub fn cos_f32(x: f32) -> f32 {
     let (r, n) = split_angle(x as f64);
     sin_quadrant(r, n.wrapping_add(1), &SIN_SHORT, &COS_SHORT) as f32
-}
-
-/// a * b exactly, as the sum of two floats (Dekker's product, since nothing here may use a fused multiply-add).
-fn exact_product(a: f64, b: f64) -> (f64, f64) {
-    const SPLIT: f64 = 134_217_729.0; // 2^27 + 1
-    let halves = |x: f64| {
-        let t = SPLIT * x;
-        let high = t - (t - x);
-        (high, x - high)
-    };
-    let (product, (ah, al), (bh, bl)) = (a * b, halves(a), halves(b));
-    (product, ((ah * bh - product) + ah * bl + al * bh) + al * bl)
-}
-
-/// a + b exactly, as the sum of two floats.
-fn exact_sum(a: f64, b: f64) -> (f64, f64) {
-    let sum = a + b;
-    let rest = sum - a;
-    (sum, (a - (sum - rest)) + (b - rest))
-}
-
-/// log x for positive finite x as the sum of two floats, good to about 2^-60.
-fn long_log(x: f64) -> (f64, f64) {
-    let (e, f) = split_mantissa(x);
-    let (u, u_low) = exact_sum(2.0, f);
-    let s = f / u;
-    let (p, p_low) = exact_product(s, u);
-    let s_low = (((f - p) - p_low) - s * u_low) / u;
-    let s2 = s * s;
-    let tail = s * s2 * polynomial(&LOG_TERMS, s2);
-    let (high, rest) = exact_sum(e * LN2_HIGH, 2.0 * s);
-    let (high, low) = exact_sum(high, (rest + e * LN2_LOW) + (2.0 * s_low + tail));
-    (high, low)
-}
-
-/// x^y with the limits of IEEE 754, relative error about 2e-16 except near overflow.
-pub fn pow_f64(x: f64, y: f64) -> f64 {
-    if y == 0.0 || x == 1.0 {
-        return 1.0;
-    }
-    if x.is_nan() || y.is_nan() {
-        return f64::NAN;
-    }
-    let integral = y.floor() == y;
-    let odd = integral && (y * 0.5).floor() != y * 0.5;
-    let a = x.abs();
-    let value = if a == 0.0 || a.is_infinite() {
-        if (a == 0.0) == (y > 0.0) { 0.0 } else { f64::INFINITY }
-    } else if x < 0.0 && !integral {
-        return f64::NAN;
-    } else if a == 1.0 {
-        1.0
-    } else {
-        let (high, low) = long_log(a);
-        let rough = high * y;
-        if rough.is_nan() || rough.abs() > 800.0 {
-            exp_f64(rough)
-        } else {
-            let (product, rest) = exact_product(high, y);
-            exp_sum(product, rest + low * y)
-        }
-    };
-    if x.is_sign_negative() && odd { -value } else { value }
-}
-
-/// e^(x + small).
-fn exp_sum(x: f64, small: f64) -> f64 {
-    let x = if x > 710.0 { 710.0 } else { x };
-    let x = if x < -746.0 { -746.0 } else { x };
-    let n = (x * LOG2_E + ROUND_F64) - ROUND_F64;
-    let r = (x - n * LN2_HIGH) + (small - n * LN2_LOW);
-    let value = 1.0 + r * polynomial(&EXP_TERMS, r);
-    let half = (n * 0.5 + ROUND_F64) - ROUND_F64;
-    value * power_of_two(half) * power_of_two(n - half)
-}
-
-pub fn pow_f32(x: f32, y: f32) -> f32 {
-    pow_f64(x as f64, y as f64) as f32
-}
-
-/// The remainder with the sign of the divisor; exact.
-pub fn rem_f64(x: f64, y: f64) -> f64 {
-    let r = x % y;
-    if r != 0.0 && (r < 0.0) != (y < 0.0) { r + y } else { r }
-}
-
-pub fn rem_f32(x: f32, y: f32) -> f32 {
-    let r = x % y;
-    if r != 0.0 && (r < 0.0) != (y < 0.0) { r + y } else { r }
 }
 
 /// A standard normal number from 32 uniform bits: the inverse of the cumulative function at (bits + 1/2) / 2^32, by
