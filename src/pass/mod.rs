@@ -12,6 +12,8 @@ pub mod grad;
 pub mod inline;
 mod returns;
 pub mod simplify;
+#[cfg(test)]
+mod testing;
 
 use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;
