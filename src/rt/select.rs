@@ -219,7 +219,8 @@ pub fn cumsum(t: &Tensor, axis: Axis) -> Result<Tensor> {
             Ok(wrapped(dims, values))
         }
         Buffer::I64(_) => {
-            let overflow = || Error::new(code::ARITHMETIC, format!("a running sum along `{axis}` does not fit in 64 bits"));
+            let overflow =
+                || Error::new(code::ARITHMETIC, format!("a running sum along `{axis}` does not fit in 64 bits"));
             let values = each_row::<i64, i64, ()>(&rows, width, width, |from, to, _| {
                 let mut sum = 0i64;
                 to.iter_mut().zip(from).try_for_each(|(to, &x)| {
@@ -241,9 +242,9 @@ trait Ordered {
 
 impl<T: PartialOrd> Ordered for T {
     fn rising(&self, other: &T) -> std::cmp::Ordering {
-        // Only NaN differs from itself.
-        let (odd, other_odd) = (self != self, other != other);
-        self.partial_cmp(other).unwrap_or_else(|| odd.cmp(&other_odd))
+        // Only NaN compares with nothing, not even itself.
+        let odd = |x: &T| x.partial_cmp(x).is_none();
+        self.partial_cmp(other).unwrap_or_else(|| odd(self).cmp(&odd(other)))
     }
 }
 

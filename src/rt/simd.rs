@@ -204,7 +204,7 @@ versions! {
         out.fill(f32::NEG_INFINITY);
         for part in row.chunks(out.len().max(1)) {
             for (most, &x) in out.iter_mut().zip(part) {
-                nan |= x != x;
+                nan |= x.is_nan();
                 *most = if x > *most { x } else { *most };
             }
         }
@@ -218,7 +218,7 @@ pub type TileCode = unsafe extern "C" fn(n: i64, inputs: *const *const u8, outpu
 
 /// Compiled code of a kernel.
 #[derive(Clone, Copy)]
-pub struct TileFn(TileCode);
+pub struct TileFn(pub(crate) TileCode);
 
 impl TileFn {
     /// # Safety

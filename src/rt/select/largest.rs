@@ -33,7 +33,7 @@ pub trait Rank: Element {
 
 impl Rank for f32 {
     fn is_nan(self) -> bool {
-        self != self
+        f32::is_nan(self)
     }
     fn maxima(row: &[f32], out: &mut [f32]) -> bool {
         simd::group_maxima_f32(row, out)
@@ -42,7 +42,7 @@ impl Rank for f32 {
 
 impl Rank for f64 {
     fn is_nan(self) -> bool {
-        self != self
+        f64::is_nan(self)
     }
 }
 

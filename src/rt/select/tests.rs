@@ -38,7 +38,9 @@ fn rows(dice: &mut Dice, rows: usize, width: usize, kinds: usize) -> (Vec<f32>, 
 #[test]
 fn keep_top_agrees_with_sorting() {
     let mut dice = Dice(1);
-    for (width, k) in [(1, 1), (5, 0), (5, 2), (64, 64), (100, 99), (1024, 64), (3000, 32), (12_288, 32), (24_576, 16), (700, 300)] {
+    for (width, k) in
+        [(1, 1), (5, 0), (5, 2), (64, 64), (100, 99), (1024, 64), (3000, 32), (12_288, 32), (24_576, 16), (700, 300)]
+    {
         // From two distinct values, where nearly all are ties, to practically none.
         for kinds in [1, 2, 50, 1_000_000] {
             let (values, tensor) = rows(&mut dice, 3, width, kinds);
@@ -66,7 +68,10 @@ fn any_stride_will_do() {
     let mut view = tensor.clone();
     view.dims[0].stride = 0;
     let found = keep_top(&view, axis("x"), 2).expect("no NaN");
-    assert_eq!(found.to_f64(&[axis("row"), axis("x")]).expect("fits")[7 * 9..][..7], kept(&values[..7], 2).iter().map(|&x| x as f64).collect::<Vec<f64>>()[..]);
+    assert_eq!(
+        found.to_f64(&[axis("row"), axis("x")]).expect("fits")[7 * 9..][..7],
+        kept(&values[..7], 2).iter().map(|&x| x as f64).collect::<Vec<f64>>()[..]
+    );
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn far_angles_are_exact() {
     }
     // The double nearest to a multiple of pi/2 of all.
     let x = 6381956970095103.0 * 2f64.powi(797);
-    assert!((scalar_f64(Cos, x) / -4.68716592425462761112e-19 - 1.0).abs() < 1e-13);
+    assert!((scalar_f64(Cos, x) / -4.687_165_924_254_628e-19 - 1.0).abs() < 1e-13);
     let mut tile = [1.0, 1e12, -2.0];
     tile_f64(Sin, &mut tile);
     assert_eq!(tile, [1.0, 1e12, -2.0].map(|x| scalar_f64(Sin, x)));
@@ -190,7 +190,8 @@ fn powers_are_accurate_and_whole_ones_exact() {
 
 #[test]
 fn powers_have_the_limits_of_ieee() {
-    let grid = [f64::NEG_INFINITY, -2.5, -2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 2.0, 3.0, 1e300, f64::INFINITY, f64::NAN];
+    let grid =
+        [f64::NEG_INFINITY, -2.5, -2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 2.0, 3.0, 1e300, f64::INFINITY, f64::NAN];
     for x in grid {
         for y in grid {
             let (found, wanted) = (pow_f64(x, y), x.powf(y));
