@@ -309,17 +309,18 @@ fn histogram(fields: &Fields, figure: &mut Figure) -> Result<Marks> {
     }
     // The cube root of the count: enough to see a shape, few enough for each bin to hold something.
     let bins = fields.bins.unwrap_or(((2.0 * (all.len() as f64).cbrt()).ceil() as usize).clamp(8, 60));
-    let width = high / bins as f64 - low / bins as f64;
-    let place = |number: usize| low + width * number as f64;
+    // Written so that the distance of two f64, which can overflow, is never taken.
+    let place = |number: f64| low * (1.0 - number / bins as f64) + high * (number / bins as f64);
+    let half = high / 2.0 - low / 2.0;
     let back = |x: f64| if fields.log { 10f64.powf(x) } else { x };
-    let edges: Vec<f64> = (0..=bins).map(|number| back(place(number))).collect();
+    let edges: Vec<f64> = (0..=bins).map(|number| back(place(number as f64))).collect();
     for one in &mut series {
         let mut counts = vec![0.0; bins];
         for &x in &one.y {
-            let bin = ((to(x) / 2.0 - low / 2.0) / (width / 2.0)).floor().clamp(0.0, bins as f64 - 1.0);
-            counts[bin as usize] += 1.0;
+            let bin = ((to(x) / 2.0 - low / 2.0) / half * bins as f64).floor();
+            counts[bin.clamp(0.0, bins as f64 - 1.0) as usize] += 1.0;
         }
-        one.x = (0..bins).map(|number| back(place(number) + width / 2.0)).collect();
+        one.x = (0..bins).map(|number| back(place(number as f64 + 0.5))).collect();
         one.y = counts;
     }
     figure.ylabel = fields.ylabel.clone().unwrap_or_else(|| "count".to_string());

@@ -135,7 +135,7 @@ pub fn draw(figure: &Figure) -> String {
 }
 
 fn layout(figure: &Figure) -> (Area, Ticks, Ticks) {
-    let (x, y) = marks::scales(figure);
+    let (x, y) = marks::scales(figure, true);
     let flipped = matches!(figure.marks, Marks::Heatmap(_));
     let whole = |ticks: &Scale, whole: bool, wanted| if whole { ticks.whole_ticks(wanted) } else { ticks.ticks(wanted) };
     let yticks = whole(&y, flipped, 6);
