@@ -49,7 +49,8 @@ fn judge(args: &Args, op: &str, found: &Value) -> Result<Verdict> {
         _ => format!("{op} {}", plain(a)?),
     };
     if let Some(x) = scalar(found).filter(|x| !x.is_finite()) {
-        let words = format!("{}, expected {expected} ({} never holds)", float(x), if x.is_nan() { "NaN" } else { "infinity" });
+        let words =
+            format!("{}, expected {expected} ({} never holds)", float(x), if x.is_nan() { "NaN" } else { "infinity" });
         return Ok(Verdict { held: false, words });
     }
     let held = holds(args, op, found)?;
@@ -82,7 +83,9 @@ fn plain(value: &Value) -> Result<String> {
 
 fn holds(args: &Args, op: &str, found: &Value) -> Result<bool> {
     let (a, b) = (args.value(4), args.value(5));
-    let order = |other: &Value, number: usize| compare(found, other).ok_or_else(|| args.wrong(number, "a value like the one found"));
+    let order = |other: &Value, number: usize| {
+        compare(found, other).ok_or_else(|| args.wrong(number, "a value like the one found"))
+    };
     Ok(match op {
         "~" => {
             let (x, center, tolerance) = (number(args, 3, found)?, args.float(4)?, tolerance(args)?);
@@ -132,9 +135,14 @@ fn tensor_near(args: &Args, op: &str, found: &Tensor) -> Result<Verdict> {
     let values = found.to_f64(&order)?;
     let wanted = match args.value(4) {
         Value::Tensor(other) => {
-            let same = other.rank() == found.rank() && found.dims.iter().all(|dim| other.dim(dim.axis).is_some_and(|own| own.len == dim.len));
+            let same = other.rank() == found.rank()
+                && found.dims.iter().all(|dim| other.dim(dim.axis).is_some_and(|own| own.len == dim.len));
             if !same {
-                return Err(args.senseless(format!("cannot compare [{}] with [{}]", found.axes_shown(), other.axes_shown())));
+                return Err(args.senseless(format!(
+                    "cannot compare [{}] with [{}]",
+                    found.axes_shown(),
+                    other.axes_shown()
+                )));
             }
             other.to_f64(&order)?
         }

@@ -21,7 +21,8 @@ pub fn reserve(ctx: &Ctx, shape: &[(Axis, usize)], bytes: usize) -> Result<()> {
         return Ok(());
     }
     let shown: Vec<String> = shape.iter().map(|(axis, length)| format!("{axis} = {length}")).collect();
-    let message = format!("a tensor over [{}] needs {needed} bytes; the limit is {}", shown.join(", "), ctx.memory_limit);
+    let message =
+        format!("a tensor over [{}] needs {needed} bytes; the limit is {}", shown.join(", "), ctx.memory_limit);
     Err(Error::new(code::MEMORY, message))
 }
 

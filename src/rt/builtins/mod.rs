@@ -18,7 +18,8 @@ use super::tensor::Tensor;
 use super::value::Value;
 use crate::base::axis::Axis;
 
-pub const GROUPS: &[&[Builtin]] = &[making::TABLE, random::TABLE, reading::TABLE, writing::TABLE, words::TABLE, judge::TABLE];
+pub const GROUPS: &[&[Builtin]] =
+    &[making::TABLE, random::TABLE, reading::TABLE, writing::TABLE, words::TABLE, judge::TABLE];
 
 /// The arguments of one call.
 struct Args<'a> {
@@ -47,13 +48,21 @@ impl<'a> Args<'a> {
     /// Exactly `count` arguments.
     fn exactly(name: &'static str, values: &'a [Value], count: usize) -> Result<Args<'a>> {
         let args = Args { name, values };
-        if values.len() == count { Ok(args) } else { Err(args.fault(format!("takes {count} arguments, not {}", values.len()))) }
+        if values.len() == count {
+            Ok(args)
+        } else {
+            Err(args.fault(format!("takes {count} arguments, not {}", values.len())))
+        }
     }
 
     /// At least `count` arguments.
     fn at_least(name: &'static str, values: &'a [Value], count: usize) -> Result<Args<'a>> {
         let args = Args { name, values };
-        if values.len() >= count { Ok(args) } else { Err(args.fault(format!("takes {count} arguments or more, not {}", values.len()))) }
+        if values.len() >= count {
+            Ok(args)
+        } else {
+            Err(args.fault(format!("takes {count} arguments or more, not {}", values.len())))
+        }
     }
 
     /// A fault of the compiler.

@@ -86,7 +86,10 @@ fn nothing_panics_without_arguments() {
 #[test]
 fn tensors_from_nothing() {
     let (a, b) = (axis("batch"), axis("pos"));
-    assert_eq!(shown("full", &[a, b], &[Value::F32(0.5), Value::Int(1), Value::Int(2)]), "f32[batch = 1, pos = 2]  0.5 0.5");
+    assert_eq!(
+        shown("full", &[a, b], &[Value::F32(0.5), Value::Int(1), Value::Int(2)]),
+        "f32[batch = 1, pos = 2]  0.5 0.5"
+    );
     assert_eq!(shown("full", &[a], &[Value::Bool(true), Value::Int(2)]), "bool[batch = 2]  true true");
     assert_eq!(shown("full", &[], &[Value::F64(2.0)]), "2.0");
     assert_eq!(shown("iota", &[a], &[Value::Int(3)]), "int[batch = 3]  0 1 2");
@@ -120,7 +123,10 @@ fn keys_and_random_tensors() {
     let draw = |key: &Value| shown("normal", &[axis("pos")], &[key.clone(), Value::Int(4)]);
     assert_eq!(draw(&a), draw(&a));
     assert_ne!(draw(&a), draw(&root));
-    assert_eq!(fault("uniform_int", &[axis("pos")], &[root.clone(), Value::Int(3), Value::Int(3), Value::Int(1)]), "R007");
+    assert_eq!(
+        fault("uniform_int", &[axis("pos")], &[root.clone(), Value::Int(3), Value::Int(3), Value::Int(1)]),
+        "R007"
+    );
     let batch = [root, Value::Int(0), Value::Int(4), Value::Int(4)];
     let mut ids = match &call("batch_indices", &[axis("batch")], &batch).unwrap()[0] {
         Value::Tensor(ids) => ids.as_dense::<i64>().unwrap().to_vec(),
@@ -157,7 +163,13 @@ fn files_are_written_below_the_folder_only() {
     run(&mut ctx, "write_npy", &[axis("pos"), axis("batch")], &[text("c.npy"), tensor.clone()]).unwrap();
     run(&mut ctx, "write_npy", &[], &[text("n.npy"), Value::F64(1.0)]).unwrap();
     run(&mut ctx, "write_safetensors", &[], &[text("d.safetensors"), text("w"), tensor.clone()]).unwrap();
-    run(&mut ctx, "plot", &[], &[text("bars"), text("y"), tensor.clone(), text("x"), text("batch"), text("file"), text("e.svg")]).unwrap();
+    run(
+        &mut ctx,
+        "plot",
+        &[],
+        &[text("bars"), text("y"), tensor.clone(), text("x"), text("batch"), text("file"), text("e.svg")],
+    )
+    .unwrap();
     let lines = heard.lines.lock().unwrap().join("\n");
     assert!(lines.contains("wrote out/a/b.npy [batch = 2, pos = 1]"), "{lines}");
     assert!(lines.contains("wrote out/c.npy [pos = 1, batch = 2]"), "{lines}");

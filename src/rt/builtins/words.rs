@@ -36,10 +36,13 @@ fn assert(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     if args.bool(0)? {
         return Ok(Vec::new());
     }
-    Err(Error::new(code::ASSERT, match args.str(1)? {
-        "" => "an assertion does not hold".to_string(),
-        words => format!("an assertion does not hold: {words}"),
-    }))
+    Err(Error::new(
+        code::ASSERT,
+        match args.str(1)? {
+            "" => "an assertion does not hold".to_string(),
+            words => format!("an assertion does not hold: {words}"),
+        },
+    ))
 }
 
 /// list_push(; list, item) -> list
@@ -56,9 +59,8 @@ fn list_get(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("list_get", values, 2)?;
     let (items, index) = (args.list(0)?, args.int(1)?);
     let item = usize::try_from(index).ok().and_then(|index| items.get(index));
-    item.map(|item| vec![item.clone()]).ok_or_else(|| {
-        Error::new(code::BOUNDS, format!("index {index} lies outside a list of {} items", items.len()))
-    })
+    item.map(|item| vec![item.clone()])
+        .ok_or_else(|| Error::new(code::BOUNDS, format!("index {index} lies outside a list of {} items", items.len())))
 }
 
 /// list_len(; list) -> int

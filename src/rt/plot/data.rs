@@ -139,7 +139,8 @@ fn cut(xs: &[f64], ys: &[f64], count: usize, by: Option<Axis>) -> Vec<Series> {
 
 fn unused_axes(y: &Tensor, along: Option<Axis>, by: Option<Axis>) -> Error {
     let used = |axis: &Axis| Some(*axis) == along || Some(*axis) == by;
-    let unused: Vec<String> = y.dims.iter().map(|dim| dim.axis).filter(|axis| !used(axis)).map(|axis| axis.shown()).collect();
+    let unused: Vec<String> =
+        y.dims.iter().map(|dim| dim.axis).filter(|axis| !used(axis)).map(|axis| axis.shown()).collect();
     let error = match unused.is_empty() {
         true => fault("the fields `x` and `by` of a plot name the same axis"),
         false => fault(format!("a plot does not say what to do with the axes [{}] of `y`", unused.join(", "))),
@@ -236,7 +237,11 @@ fn use_labels(fields: &Fields, series: &mut [Series]) -> Result<Vec<String>> {
     if fields.kind == Kind::Bars && labels.len() == bars {
         return Ok(labels.clone());
     }
-    let counts = if fields.kind == Kind::Bars { format!("{} series of {bars} bars", series.len()) } else { format!("{} series", series.len()) };
+    let counts = if fields.kind == Kind::Bars {
+        format!("{} series of {bars} bars", series.len())
+    } else {
+        format!("{} series", series.len())
+    };
     Err(fault(format!("a plot has {} labels for {counts}", labels.len())))
 }
 
@@ -297,7 +302,15 @@ fn histogram(fields: &Fields, figure: &mut Figure) -> Result<Marks> {
         return Err(fault("a histogram counts its `y`; it has no `x`"));
     }
     // The points of a scatter plot are all elements, in any number of axes: what a histogram counts too.
-    let gather = Fields { kind: Kind::Scatter, title: String::new(), xlabel: None, ylabel: None, file: None, labels: None, ..*fields };
+    let gather = Fields {
+        kind: Kind::Scatter,
+        title: String::new(),
+        xlabel: None,
+        ylabel: None,
+        file: None,
+        labels: None,
+        ..*fields
+    };
     let mut series = series(&gather, figure)?;
     use_labels(fields, &mut series)?;
     check_log(fields, series.iter().flat_map(|one| &one.y))?;

@@ -49,7 +49,10 @@ pub fn counts_along_x(marks: &Marks) -> bool {
 /// The names of the series, if there is something to tell apart.
 pub fn legend(figure: &Figure) -> Vec<String> {
     match &figure.marks {
-        Marks::Lines(all) | Marks::Scatter(all) | Marks::Bars { series: all, .. } | Marks::Histogram { series: all, .. }
+        Marks::Lines(all)
+        | Marks::Scatter(all)
+        | Marks::Bars { series: all, .. }
+        | Marks::Histogram { series: all, .. }
             if all.len() > 1 =>
         {
             all.iter().map(|one| one.label.clone()).collect()
@@ -184,7 +187,8 @@ fn cells(sheet: &mut Sheet, area: &Area, grid: &Grid, log: bool) {
             column += run.len();
         }
     }
-    let (width, height) = ((area.right - area.left) / small.columns as f64, (area.bottom - area.top) / small.rows as f64);
+    let (width, height) =
+        ((area.right - area.left) / small.columns as f64, (area.bottom - area.top) / small.rows as f64);
     sheet.push(format_args!(
         "<g class=\"cells\" transform=\"translate({} {}) scale({width:.5} {height:.5})\">",
         place(area.left),

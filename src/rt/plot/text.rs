@@ -35,7 +35,11 @@ fn few(series: &[Series]) -> bool {
 
 fn shortened(text: &str, most: usize) -> String {
     let clean: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    if clean.chars().count() <= most { clean } else { format!("{}..", clean.chars().take(most - 2).collect::<String>()) }
+    if clean.chars().count() <= most {
+        clean
+    } else {
+        format!("{}..", clean.chars().take(most - 2).collect::<String>())
+    }
 }
 
 /// A grid of dots, two by four in a letter.
@@ -140,7 +144,8 @@ fn rows_of_letters(all: &[Series], y: &Scale) -> Vec<String> {
             let mean = part.iter().sum::<f64>() / part.len() as f64;
             EIGHTHS[1 + ((y.at(mean) * 8.0) as usize).min(7)]
         };
-        let row: String = (0..count).map(letter).flat_map(|letter| std::iter::repeat_n(letter, columns / count)).collect();
+        let row: String =
+            (0..count).map(letter).flat_map(|letter| std::iter::repeat_n(letter, columns / count)).collect();
         let (low, high) = range(&one.y);
         let label = shortened(&one.label, 16);
         lines.push(format!("{label:>margin$}  {row}  {} .. {}", significant(low, 3), significant(high, 3)));
@@ -169,7 +174,9 @@ fn named_bars(series: &[Series], names: &[String], y: &Scale) -> Vec<String> {
         const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
         format!("{}{}{}", " ".repeat(zero.round() as usize), "█".repeat(eighths / 8), PARTS[eighths % 8])
     };
-    (0..values.len()).map(|at| format!("{:>margin$}  {:>digits$}  {}", name(at), numbers[at], bar(values[at]))).collect()
+    (0..values.len())
+        .map(|at| format!("{:>margin$}  {:>digits$}  {}", name(at), numbers[at], bar(values[at])))
+        .collect()
 }
 
 /// A heat map in five shades.
@@ -185,6 +192,12 @@ fn shades(grid: &Grid, log: bool) -> Vec<String> {
         .chunks(small.columns.max(1))
         .map(|row| format!("▕{}▏", row.iter().map(|&x| shade(x)).collect::<String>()))
         .collect();
-    lines.push(format!("{} x {}; blank to █ is {} .. {}", grid.rows, grid.columns, significant(scale.low, 4), significant(scale.high, 4)));
+    lines.push(format!(
+        "{} x {}; blank to █ is {} .. {}",
+        grid.rows,
+        grid.columns,
+        significant(scale.low, 4),
+        significant(scale.high, 4)
+    ));
     lines
 }
