@@ -223,16 +223,29 @@ versions! {
     }
 }
 
-/// Compiled code of a kernel: reads `n` elements of each input (one, if the kernel calls it scalar) and writes `n`
-/// elements of each output.
+/// The signature of a kernel's compiled code: reads `n` elements of each input (one, if the kernel calls it scalar)
+/// and writes `n` elements of each output.
 pub type TileCode = unsafe extern "C" fn(n: i64, inputs: *const *const u8, outputs: *const *mut u8);
 
-/// Runs compiled code on one tile. Inputs that are not scalar and all outputs hold at least `n` elements of the
-/// kernel's types; outputs overlap nothing. `elementwise` is the only caller and has checked that.
-pub(super) fn call_tile(code: TileCode, n: usize, inputs: &[*const u8], outputs: &[*mut u8]) {
-    // SAFETY: the caller's tiles are slices of `n` elements, alive during the call and apart from each other; the
-    // code was compiled for the same kernel, whose numbers of inputs and outputs the caller compared.
-    unsafe { code(n as i64, inputs.as_ptr(), outputs.as_ptr()) }
+/// Compiled code of a kernel.
+#[derive(Clone, Copy)]
+pub struct TileFn(TileCode);
+
+impl TileFn {
+    /// # Safety
+    /// The code must be alive as long as the `TileFn`, belong to the kernel that it is passed to `elementwise::run`
+    /// with, touch only the elements that `TileCode` names, and never unwind.
+    pub unsafe fn new(code: TileCode) -> TileFn {
+        TileFn(code)
+    }
+
+    /// Runs the code on one tile. Inputs that are not scalar and all outputs hold at least `n` elements of the
+    /// kernel's types; outputs overlap nothing. `elementwise` is the only caller and sees to that.
+    pub(super) fn call(self, n: usize, inputs: &[*const u8], outputs: &[*mut u8]) {
+        // SAFETY: the code belongs to the caller's kernel by the promise of `new`; the caller's tiles are slices of
+        // `n` elements, alive during the call and apart from each other, one for each input and output.
+        unsafe { (self.0)(n as i64, inputs.as_ptr(), outputs.as_ptr()) }
+    }
 }
 
 macro_rules! pointers {
@@ -318,6 +331,23 @@ pub fn scalar_pointer(op: ScalarOp, dtype: DType) -> Option<*const u8> {
         (ScalarOp::Rem, DType::F64) => c_rem_f64 as *const u8,
         _ => return None,
     })
+}
+
+/// A kernel's code written by hand, for the tests of `elementwise`: out = (x + y) * s with `s` scalar, all f32.
+#[cfg(test)]
+pub(super) fn scaled_sum() -> TileFn {
+    unsafe extern "C" fn code(n: i64, inputs: *const *const u8, outputs: *const *mut u8) {
+        // SAFETY: three inputs and one output of the stated kinds, as `TileCode` promises.
+        unsafe {
+            let (x, y) = ((*inputs) as *const f32, (*inputs.add(1)) as *const f32);
+            let s = *((*inputs.add(2)) as *const f32);
+            for i in 0..n as usize {
+                *((*outputs) as *mut f32).add(i) = (*x.add(i) + *y.add(i)) * s;
+            }
+        }
+    }
+    // SAFETY: the code is static and does what the comment says.
+    unsafe { TileFn::new(code) }
 }
 
 #[cfg(test)]
