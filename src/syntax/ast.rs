@@ -177,6 +177,7 @@ pub enum StmtKind {
     Capture(CaptureExpr),
     /// `fit name { ... }` as a statement binds the name.
     Fit { name: Ident, fit: FitExpr },
+    Plot(PlotItem),
     Expr(Expr),
 }
 
