@@ -7,6 +7,8 @@
 
 pub mod print;
 pub mod rules;
+#[cfg(test)]
+mod tests;
 pub mod types;
 pub mod verify;
 

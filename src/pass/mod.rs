@@ -183,7 +183,7 @@ fn optimised(module: &Module, id: FuncId) -> Result<Function, Diagnostic> {
     checked(module, &function, "inline")?;
     simplify::simplify(module, &mut function);
     checked(module, &function, "simplify")?;
-    fuse::fuse(&mut function);
+    fuse::fuse(module, &mut function);
     checked(module, &function, "fuse")?;
     drops::drops(&mut function);
     checked(module, &function, "drops")?;

@@ -83,7 +83,9 @@ fn shown(value: &Value, spec: &Spec) -> String {
         Value::Bool(x) => x.to_string(),
         Value::Str(text) => text.to_string(),
         Value::Key(key) => format!("key {}", hex(&key.0[..4])),
-        Value::File(file) => format!("file `{}` (sha256 {})", file.path.display(), &file.sha256[..8.min(file.sha256.len())]),
+        Value::File(file) => {
+            format!("file `{}` (sha256 {})", file.path.display(), &file.sha256[..8.min(file.sha256.len())])
+        }
         Value::List(items) => bracketed(items, '[', ']', spec),
         Value::Record(fields) => bracketed(fields, '{', '}', spec),
         Value::Tensor(tensor) => tensor_line(tensor, spec),
@@ -288,8 +290,14 @@ mod tests {
 
     #[test]
     fn numbers_print_shortest() {
-        let cases: &[(f64, &str)] =
-            &[(1.0, "1.0"), (0.1, "0.1"), (1e300, "1e300"), (-1e-7, "-1e-7"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")];
+        let cases: &[(f64, &str)] = &[
+            (1.0, "1.0"),
+            (0.1, "0.1"),
+            (1e300, "1e300"),
+            (-1e-7, "-1e-7"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "inf"),
+        ];
         for &(x, text) in cases {
             assert_eq!(told(x, ""), text);
         }

@@ -375,3 +375,39 @@ fn what_has_no_gradient_is_named() {
     });
     assert_eq!(looped, "E062: a `while` loop has no gradient");
 }
+
+#[test]
+fn zz_look() {
+    let t = |axes: &str| tensor(Elem::F32, axes);
+    let params = [("w", t("df")), ("v", t("fd")), ("b", t("f")), ("c", t("d")), ("x", t("sd")), ("l1", Type::FLOAT)];
+    let mut module = Module::default();
+    let func = module.add(build("loss", &params, |b, p| {
+        let centred = b.elem(ScalarOp::Sub, &[p[4], p[3]]);
+        let pre = b.emit(Op::Contract { a: centred, b: p[0], axes: set("d") });
+        let pre = b.elem(ScalarOp::Add, &[pre, p[2]]);
+        let zero = b.number(Elem::F32, 0.0);
+        let on = b.elem(ScalarOp::Gt, &[pre, zero]);
+        let codes = b.elem(ScalarOp::Where, &[on, pre, zero]);
+        let back = b.emit(Op::Contract { a: codes, b: p[1], axes: set("f") });
+        let back = b.elem(ScalarOp::Add, &[back, p[3]]);
+        let miss = b.elem(ScalarOp::Sub, &[back, p[4]]);
+        let square = b.elem(ScalarOp::Mul, &[miss, miss]);
+        let per = b.reduce(ReduceKind::Sum, square, set("d"));
+        let total = b.reduce(ReduceKind::SumF64, per, set("s"));
+        let n = b.size_of(per, axis("s"));
+        let n = b.cast(n, DType::F64);
+        let mse = b.elem(ScalarOp::Div, &[total, n]);
+        let l1 = b.reduce(ReduceKind::SumF64, codes, set("sf"));
+        let l1 = b.elem(ScalarOp::Mul, &[l1, p[5]]);
+        vec![b.elem(ScalarOp::Add, &[mse, l1])]
+    }));
+    let entry = with_grad(&mut module, func, 4);
+    let mut passes = Passes::new();
+    passes.lower(&mut module, entry, &mut Rules).unwrap();
+    let mut after = Module::default();
+    passes.optimise(&module, entry, &mut after).unwrap();
+    println!("{}", crate::ir::print::function(&module, entry));
+    println!("{}", crate::ir::print::function(&module, FuncId(module.functions.len() as u32 - 1)));
+    println!("{}", crate::ir::print::function(&after, entry));
+    println!("{}", crate::ir::print::function(&after, FuncId(module.functions.len() as u32 - 1)));
+}

@@ -110,7 +110,11 @@ macro_rules! numbers {
 
 impl Array<'_> {
     fn shown(&self) -> String {
-        if self.name.is_empty() { self.file.shown() } else { format!("tensor `{}` of {}", self.name, self.file.shown()) }
+        if self.name.is_empty() {
+            self.file.shown()
+        } else {
+            format!("tensor `{}` of {}", self.name, self.file.shown())
+        }
     }
 
     fn fault(&self, code: &'static str, message: String) -> Error {

@@ -62,7 +62,8 @@ pub fn open(path: &Path, expected: &str, name: &str) -> Result<FileHandle> {
 
 fn wrong_hash(path: &Path, name: &str, expected: &str, found: &str) -> Error {
     let what = if name.is_empty() { "file".to_string() } else { format!("input `{name}`") };
-    let message = format!("{what} is not the file that the script was written for: `{}` has another sha256", path.display());
+    let message =
+        format!("{what} is not the file that the script was written for: `{}` has another sha256", path.display());
     Error::new(code::HASH, message)
         .note("found", found)
         .note("needed", expected)

@@ -137,9 +137,9 @@ fn check_layout(file: &FileHandle, listed: &[(String, TensorInfo)], data: usize)
         let (from, to) = info.data_offsets;
         let at = || format!("bytes {from} to {to}");
         let size = claimed_bytes(&info.shape, info.dtype.bitsize()).map(|bits| bits / 8);
-        let size = size.filter(|&size| size > 0).ok_or_else(|| {
-            file.fault(format!("claims that tensor `{name}` is {}", shape_shown(&info.shape)))
-        })?;
+        let size = size
+            .filter(|&size| size > 0)
+            .ok_or_else(|| file.fault(format!("claims that tensor `{name}` is {}", shape_shown(&info.shape))))?;
         if to < from || to - from != size {
             let shape = shape_shown(&info.shape);
             let message = format!("gives tensor `{name}` {}, but {shape} of {} are {size} bytes", at(), info.dtype);

@@ -139,7 +139,8 @@ fn cut(xs: &[f64], ys: &[f64], count: usize, by: Option<Axis>) -> Vec<Series> {
 
 fn unused_axes(y: &Tensor, along: Option<Axis>, by: Option<Axis>) -> Error {
     let used = |axis: &Axis| Some(*axis) == along || Some(*axis) == by;
-    let unused: Vec<String> = y.dims.iter().map(|dim| dim.axis).filter(|axis| !used(axis)).map(|axis| axis.shown()).collect();
+    let unused: Vec<String> =
+        y.dims.iter().map(|dim| dim.axis).filter(|axis| !used(axis)).map(|axis| axis.shown()).collect();
     let error = match unused.is_empty() {
         true => fault("the fields `x` and `by` of a plot name the same axis"),
         false => fault(format!("a plot does not say what to do with the axes [{}] of `y`", unused.join(", "))),
@@ -236,7 +237,11 @@ fn use_labels(fields: &Fields, series: &mut [Series]) -> Result<Vec<String>> {
     if fields.kind == Kind::Bars && labels.len() == bars {
         return Ok(labels.clone());
     }
-    let counts = if fields.kind == Kind::Bars { format!("{} series of {bars} bars", series.len()) } else { format!("{} series", series.len()) };
+    let counts = if fields.kind == Kind::Bars {
+        format!("{} series of {bars} bars", series.len())
+    } else {
+        format!("{} series", series.len())
+    };
     Err(fault(format!("a plot has {} labels for {counts}", labels.len())))
 }
 
@@ -297,7 +302,15 @@ fn histogram(fields: &Fields, figure: &mut Figure) -> Result<Marks> {
         return Err(fault("a histogram counts its `y`; it has no `x`"));
     }
     // The points of a scatter plot are all elements, in any number of axes: what a histogram counts too.
-    let gather = Fields { kind: Kind::Scatter, title: String::new(), xlabel: None, ylabel: None, file: None, labels: None, ..*fields };
+    let gather = Fields {
+        kind: Kind::Scatter,
+        title: String::new(),
+        xlabel: None,
+        ylabel: None,
+        file: None,
+        labels: None,
+        ..*fields
+    };
     let mut series = series(&gather, figure)?;
     use_labels(fields, &mut series)?;
     check_log(fields, series.iter().flat_map(|one| &one.y))?;
@@ -309,17 +322,18 @@ fn histogram(fields: &Fields, figure: &mut Figure) -> Result<Marks> {
     }
     // The cube root of the count: enough to see a shape, few enough for each bin to hold something.
     let bins = fields.bins.unwrap_or(((2.0 * (all.len() as f64).cbrt()).ceil() as usize).clamp(8, 60));
-    let width = high / bins as f64 - low / bins as f64;
-    let place = |number: usize| low + width * number as f64;
+    // Written so that the distance of two f64, which can overflow, is never taken.
+    let place = |number: f64| low * (1.0 - number / bins as f64) + high * (number / bins as f64);
+    let half = high / 2.0 - low / 2.0;
     let back = |x: f64| if fields.log { 10f64.powf(x) } else { x };
-    let edges: Vec<f64> = (0..=bins).map(|number| back(place(number))).collect();
+    let edges: Vec<f64> = (0..=bins).map(|number| back(place(number as f64))).collect();
     for one in &mut series {
         let mut counts = vec![0.0; bins];
         for &x in &one.y {
-            let bin = ((to(x) / 2.0 - low / 2.0) / (width / 2.0)).floor().clamp(0.0, bins as f64 - 1.0);
-            counts[bin as usize] += 1.0;
+            let bin = ((to(x) / 2.0 - low / 2.0) / half * bins as f64).floor();
+            counts[bin.clamp(0.0, bins as f64 - 1.0) as usize] += 1.0;
         }
-        one.x = (0..bins).map(|number| back(place(number) + width / 2.0)).collect();
+        one.x = (0..bins).map(|number| back(place(number as f64 + 0.5))).collect();
         one.y = counts;
     }
     figure.ylabel = fields.ylabel.clone().unwrap_or_else(|| "count".to_string());

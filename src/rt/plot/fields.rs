@@ -83,11 +83,15 @@ impl<'a> Fields<'a> {
             ("ylabel", Value::Str(text)) => self.ylabel = Some(text.to_string()),
             ("file", Value::Str(text)) => self.file = Some(svg_name(text)?),
             ("bins", Value::Int(bins @ 1..=1000)) => self.bins = Some(*bins as usize),
-            ("bins", Value::Int(bins)) => return Err(fault(format!("a histogram of {bins} bins; 1 to 1000 can be drawn"))),
+            ("bins", Value::Int(bins)) => {
+                return Err(fault(format!("a histogram of {bins} bins; 1 to 1000 can be drawn")));
+            }
             ("log", Value::Bool(log)) => self.log = *log,
             ("labels", Value::List(items)) => self.labels = Some(items.iter().map(label).collect::<Result<_>>()?),
             ("by" | "title" | "xlabel" | "ylabel" | "file" | "bins" | "log" | "labels", _) => {
-                return Err(fault(format!("the field `{name}` of a plot cannot be this value")).note("needed", needed(name)));
+                return Err(
+                    fault(format!("the field `{name}` of a plot cannot be this value")).note("needed", needed(name))
+                );
             }
             _ => return Err(fault(format!("a plot has no field `{name}`")).note("found", KNOWN)),
         }

@@ -13,21 +13,22 @@ const MOST_DOTS: usize = 20_000;
 /// Cells of a heat map along one side; of more, blocks are averaged.
 const MOST_CELLS: usize = 256;
 
-/// The scales of both axes.
-pub fn scales(figure: &Figure) -> (Scale, Scale) {
+/// The scales of both axes. `room` leaves some around the data, so that no mark touches the frame.
+pub fn scales(figure: &Figure, room: bool) -> (Scale, Scale) {
+    let padded = |scale: Scale| if room { scale.padded(0.05) } else { scale };
     let xs = |all: &[Series]| all.iter().flat_map(|one| one.x.clone()).collect::<Vec<_>>().into_iter();
     let ys = |all: &[Series]| all.iter().flat_map(|one| one.y.clone()).collect::<Vec<_>>().into_iter();
     match &figure.marks {
-        Marks::Lines(all) => (Scale::of(xs(all), false), Scale::of(ys(all), figure.log).padded(0.05)),
-        Marks::Scatter(all) => (Scale::of(xs(all), false).padded(0.04), Scale::of(ys(all), figure.log).padded(0.04)),
+        Marks::Lines(all) => (Scale::of(xs(all), false), padded(Scale::of(ys(all), figure.log))),
+        Marks::Scatter(all) => (padded(Scale::of(xs(all), false)), padded(Scale::of(ys(all), figure.log))),
         Marks::Bars { series, .. } => {
             let count = series.iter().map(|one| one.y.len()).max().unwrap_or(0);
             let x = Scale { low: -0.5, high: count as f64 - 0.5, log: false };
-            (x, Scale::of(ys(series), figure.log).with_zero().padded(0.05))
+            (x, padded(Scale::of(ys(series), figure.log).with_zero()))
         }
         Marks::Histogram { edges, series } => {
             let (low, high) = range(edges);
-            (Scale { low, high, log: figure.log }, Scale::of(ys(series), false).with_zero().padded(0.05))
+            (Scale { low, high, log: figure.log }, padded(Scale::of(ys(series), false).with_zero()))
         }
         Marks::Heatmap(grid) => {
             let side = |count: usize| Scale { low: -0.5, high: count as f64 - 0.5, log: false };
@@ -48,7 +49,10 @@ pub fn counts_along_x(marks: &Marks) -> bool {
 /// The names of the series, if there is something to tell apart.
 pub fn legend(figure: &Figure) -> Vec<String> {
     match &figure.marks {
-        Marks::Lines(all) | Marks::Scatter(all) | Marks::Bars { series: all, .. } | Marks::Histogram { series: all, .. }
+        Marks::Lines(all)
+        | Marks::Scatter(all)
+        | Marks::Bars { series: all, .. }
+        | Marks::Histogram { series: all, .. }
             if all.len() > 1 =>
         {
             all.iter().map(|one| one.label.clone()).collect()
@@ -183,7 +187,8 @@ fn cells(sheet: &mut Sheet, area: &Area, grid: &Grid, log: bool) {
             column += run.len();
         }
     }
-    let (width, height) = ((area.right - area.left) / small.columns as f64, (area.bottom - area.top) / small.rows as f64);
+    let (width, height) =
+        ((area.right - area.left) / small.columns as f64, (area.bottom - area.top) / small.rows as f64);
     sheet.push(format_args!(
         "<g class=\"cells\" transform=\"translate({} {}) scale({width:.5} {height:.5})\">",
         place(area.left),

@@ -31,10 +31,16 @@ pub enum Marks {
     Lines(Vec<Series>),
     Scatter(Vec<Series>),
     /// `names` label the bars; empty where the horizontal axis is a plain count.
-    Bars { series: Vec<Series>, names: Vec<String> },
+    Bars {
+        series: Vec<Series>,
+        names: Vec<String>,
+    },
     Heatmap(Grid),
     /// `edges` has one number more than each series has counts.
-    Histogram { edges: Vec<f64>, series: Vec<Series> },
+    Histogram {
+        edges: Vec<f64>,
+        series: Vec<Series>,
+    },
 }
 
 /// Points of one colour. The label is empty where there is only one series.

@@ -135,9 +135,10 @@ pub fn draw(figure: &Figure) -> String {
 }
 
 fn layout(figure: &Figure) -> (Area, Ticks, Ticks) {
-    let (x, y) = marks::scales(figure);
+    let (x, y) = marks::scales(figure, true);
     let flipped = matches!(figure.marks, Marks::Heatmap(_));
-    let whole = |ticks: &Scale, whole: bool, wanted| if whole { ticks.whole_ticks(wanted) } else { ticks.ticks(wanted) };
+    let whole =
+        |ticks: &Scale, whole: bool, wanted| if whole { ticks.whole_ticks(wanted) } else { ticks.ticks(wanted) };
     let yticks = whole(&y, flipped, 6);
     let xticks = match &figure.marks {
         Marks::Bars { names, .. } if !names.is_empty() => name_ticks(names),
@@ -184,7 +185,11 @@ fn axis_marks(sheet: &mut Sheet, area: &Area, xticks: &Ticks, yticks: &Ticks, gr
         let x = area.x(*value);
         sheet.rule("axis", (x, area.bottom), (x, area.bottom + 4.0));
         if slanted {
-            let turn = format!("text-anchor=\"end\" transform=\"rotate(-40 {} {})\"", place(x + 4.0), place(area.bottom + 14.0));
+            let turn = format!(
+                "text-anchor=\"end\" transform=\"rotate(-40 {} {})\"",
+                place(x + 4.0),
+                place(area.bottom + 14.0)
+            );
             sheet.text(&turn, (x + 4.0, area.bottom + 14.0), text);
         } else {
             sheet.text("text-anchor=\"middle\"", (x, area.bottom + 18.0), text);

@@ -90,7 +90,15 @@ fn examples() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
             ],
         ),
         ("heatmap", vec![("y", scores), ("x", text("kpos")), ("title", text("Scores of one head"))]),
-        ("histogram", vec![("y", densities), ("title", text("Feature densities")), ("xlabel", text("density")), ("bins", Value::Int(24))]),
+        (
+            "histogram",
+            vec![
+                ("y", densities),
+                ("title", text("Feature densities")),
+                ("xlabel", text("density")),
+                ("bins", Value::Int(24)),
+            ],
+        ),
     ]
 }
 
@@ -136,7 +144,9 @@ fn axes_that_say_nothing_are_errors() {
     assert!(told("lines", &[("y", y()), ("file", text("a.png"))]).contains("SVG"));
     assert!(told("histogram", &[("y", y()), ("bins", Value::Int(0))]).contains("0 bins"));
     assert!(told("lines", &[("y", tensor(&[("pos", 0)], |_| 0.0))]).contains("nothing"));
-    assert!(told("lines", &[("y", tensor(&[("pos", 3)], |i| i as f64)), ("log", Value::Bool(true))]).contains("show 0"));
+    assert!(
+        told("lines", &[("y", tensor(&[("pos", 3)], |i| i as f64)), ("log", Value::Bool(true))]).contains("show 0")
+    );
     assert!(told("bars", &[("y", tensor(&[("pos", 5000)], |i| i as f64))]).contains("5000 bars"));
     let many = tensor(&[("head", 200), ("pos", 3)], |i| i as f64);
     assert!(told("lines", &[("y", many), ("x", text("pos"))]).contains("200 series"));

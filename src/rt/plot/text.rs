@@ -15,14 +15,14 @@ pub fn view(figure: &Figure) -> Vec<String> {
     if !figure.title.is_empty() {
         lines.push(shortened(&figure.title, WIDTH));
     }
-    let (x, y) = marks::scales(figure);
+    let (x, y) = marks::scales(figure, false);
     lines.append(&mut match &figure.marks {
         Marks::Lines(all) if all.len() > 1 => rows_of_letters(all, &y),
         Marks::Lines(all) => canvas(figure, &x, &y, |canvas| all.iter().for_each(|one| canvas.line(one, &x, &y))),
         Marks::Scatter(all) => canvas(figure, &x, &y, |canvas| all.iter().for_each(|one| canvas.dots(one, &x, &y))),
         Marks::Bars { series, names } if few(series) => named_bars(series, names, &y),
         Marks::Bars { series, .. } | Marks::Histogram { series, .. } => {
-            canvas(figure, &x, &y, |canvas| series.iter().for_each(|one| canvas.bars(one, &x, &y)))
+            canvas(figure, &x, &y, |canvas| series.iter().for_each(|one| canvas.bars(one, &y)))
         }
         Marks::Heatmap(grid) => shades(grid, figure.log),
     });
@@ -35,7 +35,11 @@ fn few(series: &[Series]) -> bool {
 
 fn shortened(text: &str, most: usize) -> String {
     let clean: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    if clean.chars().count() <= most { clean } else { format!("{}..", clean.chars().take(most - 2).collect::<String>()) }
+    if clean.chars().count() <= most {
+        clean
+    } else {
+        format!("{}..", clean.chars().take(most - 2).collect::<String>())
+    }
 }
 
 /// A grid of dots, two by four in a letter.
@@ -79,16 +83,13 @@ impl Canvas {
         }
     }
 
-    /// Filled from zero to each value; where several bars share a column of dots, the longest shows.
-    fn bars(&mut self, one: &Series, x: &Scale, y: &Scale) {
+    /// Filled from zero to each value; the bars share the width evenly. Where several share a column of dots, the
+    /// longest shows.
+    fn bars(&mut self, one: &Series, y: &Scale) {
         let zero = self.place(0.0, y.at(0.0_f64.clamp(y.low, y.high))).1;
-        let count = one.y.len();
-        let places: Vec<f64> = if x.low == -0.5 { (0..count).map(|at| x.at(at as f64)).collect() } else { one.x.iter().map(|&a| x.at(a)).collect() };
-        let wide = self.columns * 2;
+        let (count, wide) = (one.y.len(), self.columns * 2);
         for (at, &value) in one.y.iter().enumerate().filter(|(_, value)| **value != 0.0) {
-            let half = 0.5 / count as f64;
-            let from = ((places[at] - half) * wide as f64).round() as usize;
-            let to = ((places[at] + half) * wide as f64).round() as usize;
+            let (from, to) = (at * wide / count, (at + 1) * wide / count);
             let end = self.place(0.0, y.at(value)).1;
             for across in from..to.max(from + 1) {
                 (zero.min(end)..=zero.max(end)).for_each(|down| self.set(across, down));
@@ -143,7 +144,8 @@ fn rows_of_letters(all: &[Series], y: &Scale) -> Vec<String> {
             let mean = part.iter().sum::<f64>() / part.len() as f64;
             EIGHTHS[1 + ((y.at(mean) * 8.0) as usize).min(7)]
         };
-        let row: String = (0..count).map(letter).flat_map(|letter| std::iter::repeat_n(letter, columns / count)).collect();
+        let row: String =
+            (0..count).map(letter).flat_map(|letter| std::iter::repeat_n(letter, columns / count)).collect();
         let (low, high) = range(&one.y);
         let label = shortened(&one.label, 16);
         lines.push(format!("{label:>margin$}  {row}  {} .. {}", significant(low, 3), significant(high, 3)));
@@ -172,7 +174,9 @@ fn named_bars(series: &[Series], names: &[String], y: &Scale) -> Vec<String> {
         const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
         format!("{}{}{}", " ".repeat(zero.round() as usize), "█".repeat(eighths / 8), PARTS[eighths % 8])
     };
-    (0..values.len()).map(|at| format!("{:>margin$}  {:>digits$}  {}", name(at), numbers[at], bar(values[at]))).collect()
+    (0..values.len())
+        .map(|at| format!("{:>margin$}  {:>digits$}  {}", name(at), numbers[at], bar(values[at])))
+        .collect()
 }
 
 /// A heat map in five shades.
@@ -188,6 +192,12 @@ fn shades(grid: &Grid, log: bool) -> Vec<String> {
         .chunks(small.columns.max(1))
         .map(|row| format!("▕{}▏", row.iter().map(|&x| shade(x)).collect::<String>()))
         .collect();
-    lines.push(format!("{} x {}; blank to █ is {} .. {}", grid.rows, grid.columns, significant(scale.low, 4), significant(scale.high, 4)));
+    lines.push(format!(
+        "{} x {}; blank to █ is {} .. {}",
+        grid.rows,
+        grid.columns,
+        significant(scale.low, 4),
+        significant(scale.high, 4)
+    ));
     lines
 }

@@ -1,0 +1,273 @@
+//! Compiled code and what it needs to stay valid: the cranelift module, the sites, the kernels.
+//!
+//! A unit grows as functions are asked for; nothing is ever recompiled or freed before the unit is.
+
+use cranelift::codegen::Context;
+use cranelift::codegen::control::ControlPlane;
+use cranelift::codegen::ir::UserFuncName;
+use cranelift::codegen::isa::OwnedTargetIsa;
+use cranelift::jit::{JITBuilder, JITModule};
+use cranelift::module::{FuncId as Compiled, Linkage, Module as _, default_libcall_names};
+use cranelift::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::base::kernel::Kernel;
+use crate::base::span::Span;
+use crate::exec::{graph, internal};
+use crate::ir::{FuncId, Module};
+use crate::rt::elementwise::TileFn;
+use crate::rt::error::Result;
+
+use super::state::{Action, Site};
+use super::table::{self, Shape};
+use super::{func, kernel};
+
+/// The machine code of functions: state and frame base in, status out.
+pub type Native = unsafe extern "C" fn(*mut super::state::State<'_>, i64) -> i32;
+
+pub struct Unit {
+    /// Always there; taken only when the unit is dropped.
+    module: Option<JITModule>,
+    isa: OwnedTargetIsa,
+    /// Compile tests for NaN and infinity after float operations?
+    pub check_finite: bool,
+    pub sites: Vec<Site>,
+    /// Enough exchange cells for every site and every call.
+    pub cells: usize,
+    /// Machine code of kernels by number; filled when a batch of functions is finished.
+    pub kernels: Vec<Option<TileFn>>,
+    kernel_numbers: HashMap<Kernel, Option<usize>>,
+    waiting: Vec<(usize, Compiled)>,
+    imports: BTreeMap<&'static str, Compiled>,
+    functions: BTreeMap<FuncId, Entry>,
+    /// Bytes of machine stack that the largest frame needs.
+    pub largest_frame: usize,
+}
+
+/// A function of the IR in this unit.
+#[derive(Clone, Copy)]
+struct Entry {
+    code: Compiled,
+    defined: bool,
+}
+
+impl Unit {
+    pub fn new(check_finite: bool) -> Result<Unit> {
+        let isa = host()?;
+        let mut builder = JITBuilder::with_isa(isa.clone(), default_libcall_names());
+        builder.symbols(table::table().iter().map(|entry| (entry.name, entry.address)));
+        Ok(Unit {
+            module: Some(JITModule::new(builder)),
+            isa,
+            check_finite,
+            sites: Vec::new(),
+            cells: 8,
+            kernels: Vec::new(),
+            kernel_numbers: HashMap::new(),
+            waiting: Vec::new(),
+            imports: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            largest_frame: 0,
+        })
+    }
+
+    fn inner(&mut self) -> Result<&mut JITModule> {
+        self.module.as_mut().ok_or_else(|| internal("the unit of machine code is gone"))
+    }
+
+    /// Compiles a function and everything it reaches, as far as that is not done yet.
+    pub fn compile(&mut self, module: &Module, func: FuncId) -> Result<()> {
+        if self.functions.get(&func).is_some_and(|entry| entry.defined) {
+            return Ok(());
+        }
+        let mut scratch = FunctionBuilderContext::new();
+        for id in graph::reachable(module, func) {
+            let entry = self.declare(id)?;
+            if entry.defined {
+                continue;
+            }
+            let mut context = self.inner()?.make_context();
+            func::lower(self, module, id, &mut context, &mut scratch)?;
+            self.define(entry.code, &mut context)?;
+            self.functions.insert(id, Entry { defined: true, ..entry });
+        }
+        self.finish()
+    }
+
+    /// The text of one function: CLIF, or the machine's own assembly.
+    pub fn text(&mut self, module: &Module, func: FuncId, asm: bool) -> Result<String> {
+        let mut context = self.inner()?.make_context();
+        func::lower(self, module, func, &mut context, &mut FunctionBuilderContext::new())?;
+        if !asm {
+            return Ok(context.func.display().to_string());
+        }
+        context.set_disasm(true);
+        let isa = self.isa.clone();
+        let compiled = context
+            .compile(&*isa, &mut ControlPlane::default())
+            .map_err(|fault| internal(format!("cranelift: {:?}", fault.inner)))?;
+        Ok(compiled.vcode.clone().unwrap_or_default())
+    }
+
+    /// The address of a compiled function.
+    pub fn native(&mut self, func: FuncId) -> Result<Native> {
+        let entry = self.functions.get(&func).copied().filter(|entry| entry.defined);
+        let entry = entry.ok_or_else(|| internal("a function was not compiled"))?;
+        let address = self.inner()?.get_finalized_function(entry.code);
+        // SAFETY: every function of a unit is declared with the signature of `Native` (see `declare`).
+        Ok(unsafe { std::mem::transmute::<*const u8, Native>(address) })
+    }
+
+    /// The declaration of a function of the IR.
+    fn declare(&mut self, func: FuncId) -> Result<Entry> {
+        if let Some(entry) = self.functions.get(&func) {
+            return Ok(*entry);
+        }
+        let inner = self.inner()?;
+        let signature = function_signature(inner);
+        let code = inner
+            .declare_function(&format!("function_{}", func.0), Linkage::Local, &signature)
+            .map_err(refused)?;
+        let entry = Entry { code, defined: false };
+        self.functions.insert(func, entry);
+        Ok(entry)
+    }
+
+    /// A reference, inside the function being built, to another function of the IR.
+    pub fn function_ref(&mut self, func: FuncId, target: &mut codegen::ir::Function) -> Result<codegen::ir::FuncRef> {
+        let entry = self.declare(func)?;
+        Ok(self.inner()?.declare_func_in_func(entry.code, target))
+    }
+
+    /// A reference to an entry of the table.
+    pub fn import_ref(&mut self, name: &'static str, target: &mut codegen::ir::Function) -> Result<codegen::ir::FuncRef> {
+        let id = match self.imports.get(name) {
+            Some(&id) => id,
+            None => {
+                let entry = table::table().into_iter().find(|entry| entry.name == name);
+                let entry = entry.ok_or_else(|| internal(format!("the table has no entry `{name}`")))?;
+                let inner = self.inner()?;
+                let signature = import_signature(inner, entry.shape);
+                let id = inner.declare_function(name, Linkage::Import, &signature).map_err(refused)?;
+                self.imports.insert(name, id);
+                id
+            }
+        };
+        Ok(self.inner()?.declare_func_in_func(id, target))
+    }
+
+    pub fn signature(&mut self) -> Result<Signature> {
+        Ok(function_signature(self.inner()?))
+    }
+
+    pub fn target_config(&self) -> isa::TargetFrontendConfig {
+        self.isa.frontend_config()
+    }
+
+    /// A new site; its number goes into the machine code.
+    pub fn site(&mut self, span: Span, action: Action) -> i64 {
+        self.cells = self.cells.max(action.cells());
+        self.sites.push(Site { span, action });
+        self.sites.len() as i64 - 1
+    }
+
+    /// The number of a kernel's machine code; `None` if it is left to the interpreter.
+    pub fn kernel(&mut self, kernel: &Kernel) -> Result<Option<usize>> {
+        if let Some(&number) = self.kernel_numbers.get(kernel) {
+            return Ok(number);
+        }
+        let number = match kernel::supported(kernel) {
+            false => None,
+            true => Some(self.compile_kernel(kernel)?),
+        };
+        self.kernel_numbers.insert(kernel.clone(), number);
+        Ok(number)
+    }
+
+    fn compile_kernel(&mut self, kernel: &Kernel) -> Result<usize> {
+        let number = self.kernels.len();
+        let mut context = self.inner()?.make_context();
+        kernel::lower(self, kernel, &mut context, &mut FunctionBuilderContext::new())?;
+        let signature = context.func.signature.clone();
+        let name = format!("kernel_{number}");
+        let code = self.inner()?.declare_function(&name, Linkage::Local, &signature).map_err(refused)?;
+        self.define(code, &mut context)?;
+        self.kernels.push(None);
+        self.waiting.push((number, code));
+        Ok(number)
+    }
+
+    fn define(&mut self, code: Compiled, context: &mut Context) -> Result<()> {
+        context.func.name = UserFuncName::user(0, code.as_u32());
+        self.inner()?.define_function(code, context).map_err(refused)?;
+        let layout = context.compiled_code().and_then(|compiled| compiled.buffer.frame_layout());
+        let frame = layout.map_or(0, |layout| layout.frame_to_fp_offset as usize);
+        self.largest_frame = self.largest_frame.max(frame + 64);
+        self.inner()?.clear_context(context);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.inner()?.finalize_definitions().map_err(refused)?;
+        for (number, code) in std::mem::take(&mut self.waiting) {
+            let address = self.inner()?.get_finalized_function(code);
+            // SAFETY: kernels are declared with the signature of a tile function (see `kernel::lower`), and the
+            // unit outlives every use of its code.
+            self.kernels[number] = Some(unsafe { kernel::tile_function(address) });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        if let Some(module) = self.module.take() {
+            // SAFETY: code runs only inside calls that borrow the unit, so none runs now.
+            unsafe { module.free_memory() };
+        }
+    }
+}
+
+fn refused(fault: cranelift::module::ModuleError) -> crate::rt::error::Error {
+    internal(format!("cranelift: {fault}"))
+}
+
+/// The machine we run on, tuned for speed, with cranelift's own verifier in debug builds.
+pub fn host() -> Result<OwnedTargetIsa> {
+    let mut flags = settings::builder();
+    let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
+    let wanted = [
+        ("opt_level", "speed"),
+        ("is_pic", "false"),
+        ("use_colocated_libcalls", "false"),
+        ("enable_verifier", verifier),
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
+        ("unwind_info", "false"),
+    ];
+    for (name, value) in wanted {
+        flags.set(name, value).map_err(|fault| internal(format!("cranelift setting {name}: {fault}")))?;
+    }
+    let builder = cranelift::native::builder().map_err(|fault| internal(format!("cranelift: {fault}")))?;
+    builder.finish(settings::Flags::new(flags)).map_err(|fault| internal(format!("cranelift: {fault}")))
+}
+
+fn function_signature(module: &JITModule) -> Signature {
+    let mut signature = module.make_signature();
+    signature.params.push(AbiParam::new(types::I64));
+    signature.params.push(AbiParam::new(types::I64));
+    signature.returns.push(AbiParam::new(types::I32));
+    signature
+}
+
+fn import_signature(module: &JITModule, shape: Shape) -> Signature {
+    let (params, result) = match shape {
+        Shape::Step => (vec![types::I64; 3], Some(types::I32)),
+        Shape::Scalar(dtype, arity) => (vec![func::machine(dtype); arity], Some(func::machine(dtype))),
+        Shape::Tile => (vec![types::I64; 2], None),
+    };
+    let mut signature = module.make_signature();
+    signature.params.extend(params.into_iter().map(AbiParam::new));
+    signature.returns.extend(result.map(AbiParam::new));
+    signature
+}
