@@ -8,3 +8,7 @@ mod build;
 mod control;
 #[path = "engine/elements.rs"]
 mod elements;
+#[path = "engine/kernels.rs"]
+mod kernels;
+#[path = "engine/random.rs"]
+mod random;

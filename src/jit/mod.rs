@@ -2,13 +2,14 @@
 //!
 //! Heavy operations go to the executor (`exec::op`) through the one table of `table`, so results and errors are
 //! those of the oracle. Reading order: `state` (what machine code and Rust share), `table` and `steps` (the door),
-//! `unit` (modules and lifetimes), `func` (one function), `control`, `scalar`, `views`, `kernel`.
+//! `unit` (modules and lifetimes), `func` (one function), `control`, `scalar`, `views`, `kernel`, `lanes`.
 //!
 //! `unsafe` is allowed here only where it says why. No hardware traps: everything that could trap is tested before.
 
 pub mod control;
 pub mod func;
 pub mod kernel;
+pub mod lanes;
 pub mod scalar;
 pub mod state;
 pub mod steps;

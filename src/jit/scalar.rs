@@ -145,6 +145,14 @@ impl Lower<'_, '_> {
             }
             Min => return Plan::Done(self.b.ins().smin(x, y)),
             Max => return Plan::Done(self.b.ins().smax(x, y)),
+            Sign => return Plan::Done(int_sign(&mut self.b, x)),
+            Floor => return Plan::Done(x),
+            Abs => {
+                let least = self.b.ins().iconst(types::I64, i64::MIN);
+                let ok = self.b.ins().icmp(IntCC::NotEqual, x, least);
+                let value = self.b.ins().iabs(x);
+                return Plan::If(ok, value);
+            }
             _ => return Plan::Generic,
         };
         let zero = self.b.ins().iconst(types::I8, 0);
@@ -186,6 +194,7 @@ impl Lower<'_, '_> {
 
     fn float(&mut self, op: ScalarOp, dtype: DType, values: &[Value]) -> Result<Plan> {
         use ScalarOp::*;
+        // `rem` may fail, so it goes to the executor.
         if let Some(symbol) = table::scalar_symbol(op, dtype).filter(|_| op != Rem) {
             let target = self.import(symbol)?;
             let call = self.b.ins().call(target, values);
@@ -193,15 +202,19 @@ impl Lower<'_, '_> {
         }
         let x = values[0];
         let y = values.get(1).copied().unwrap_or(x);
-        if matches!(op, Div) {
+        if matches!(op, Div | IntDiv) {
             let zero = self.zero(dtype);
             let ok = self.b.ins().fcmp(FloatCC::NotEqual, y, zero);
-            let quotient = self.b.ins().fdiv(x, y);
-            return Ok(Plan::If(ok, quotient));
+            let quotient = float_op(&mut self.b, op, x, y);
+            return Ok(quotient.map_or(Plan::Generic, |quotient| Plan::If(ok, quotient)));
         }
-        Ok(match float_op(&mut self.b, op, x, y) {
-            Some(value) => Plan::Done(value),
-            None => Plan::Generic,
+        Ok(match op {
+            Min | Max => Plan::Done(extreme(&mut self.b, op, x, y, choose)),
+            Sign => {
+                let (one, zero) = (super::lanes::one(&mut self.b, machine(dtype)), self.zero(dtype));
+                Plan::Done(sign(&mut self.b, x, one, zero, choose))
+            }
+            _ => float_op(&mut self.b, op, x, y).map_or(Plan::Generic, Plan::Done),
         })
     }
 
@@ -271,12 +284,49 @@ pub fn float_op(b: &mut FunctionBuilder, op: ScalarOp, x: Value, y: Value) -> Op
         Sub => b.ins().fsub(x, y),
         Mul => b.ins().fmul(x, y),
         Div => b.ins().fdiv(x, y),
+        IntDiv => {
+            let quotient = b.ins().fdiv(x, y);
+            b.ins().floor(quotient)
+        }
         Neg => b.ins().fneg(x),
         Abs => b.ins().fabs(x),
         Sqrt => b.ins().sqrt(x),
         Floor => b.ins().floor(x),
         _ => return None,
     })
+}
+
+/// How a flag or mask chooses between two values: scalars and vectors differ.
+pub type Choose = fn(&mut FunctionBuilder, Value, Value, Value) -> Value;
+
+pub fn choose(b: &mut FunctionBuilder, flag: Value, yes: Value, no: Value) -> Value {
+    b.ins().select(flag, yes, no)
+}
+
+/// The smaller or larger: `x` if it is that or NaN, else `y`.
+pub fn extreme(b: &mut FunctionBuilder, op: ScalarOp, x: Value, y: Value, choose: Choose) -> Value {
+    let condition = if op == ScalarOp::Min { FloatCC::LessThan } else { FloatCC::GreaterThan };
+    let better = b.ins().fcmp(condition, x, y);
+    let odd = b.ins().fcmp(FloatCC::Unordered, x, x);
+    let first = b.ins().bor(better, odd);
+    choose(b, first, x, y)
+}
+
+/// 1 or -1; zeros and NaN stay what they are.
+pub fn sign(b: &mut FunctionBuilder, x: Value, one: Value, zero: Value, choose: Choose) -> Value {
+    let minus = b.ins().fneg(one);
+    let (above, below) =
+        (b.ins().fcmp(FloatCC::GreaterThan, x, zero), b.ins().fcmp(FloatCC::LessThan, x, zero));
+    let low = choose(b, below, minus, x);
+    choose(b, above, one, low)
+}
+
+pub fn int_sign(b: &mut FunctionBuilder, x: Value) -> Value {
+    let zero = b.ins().iconst(types::I64, 0);
+    let above = b.ins().icmp(IntCC::SignedGreaterThan, x, zero);
+    let below = b.ins().icmp(IntCC::SignedLessThan, x, zero);
+    let (above, below) = (b.ins().uextend(types::I64, above), b.ins().uextend(types::I64, below));
+    b.ins().isub(above, below)
 }
 
 /// Conversions that cannot fail, on scalars.

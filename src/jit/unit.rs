@@ -160,6 +160,13 @@ impl Unit {
         Ok(function_signature(self.inner()?))
     }
 
+    /// The signature of code for tiles: elements, input pointers, output pointers.
+    pub fn tile_signature(&mut self) -> Result<Signature> {
+        let mut signature = self.inner()?.make_signature();
+        signature.params.extend([AbiParam::new(types::I64); 3]);
+        Ok(signature)
+    }
+
     pub fn target_config(&self) -> isa::TargetFrontendConfig {
         self.isa.frontend_config()
     }

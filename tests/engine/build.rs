@@ -91,7 +91,7 @@ impl Build {
     }
 }
 
-fn elem_of(dtype: locus::base::ops::DType) -> Elem {
+pub fn elem_of(dtype: locus::base::ops::DType) -> Elem {
     use locus::base::ops::DType;
     match dtype {
         DType::F32 => Elem::F32,
