@@ -98,9 +98,7 @@ impl Reverse<'_> {
             Op::ScatterAdd { axis, index, .. } if self.build.axes(*index).is_empty() => {
                 self.build.emit(Op::Select { arg: dy, axis: *axis, index: *index })
             }
-            Op::ScatterAdd { axis, index, .. } => {
-                self.build.emit(Op::Gather { arg: dy, axis: *axis, index: *index })
-            }
+            Op::ScatterAdd { axis, index, .. } => self.build.emit(Op::Gather { arg: dy, axis: *axis, index: *index }),
             Op::Slice { axis, to, lo, .. } => {
                 let size = self.build.size_of(arg, *axis);
                 self.build.emit(Op::Pad { arg: dy, from: *to, to: *axis, lo: *lo, size })

@@ -15,7 +15,16 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 pub fn share(module: &Module, function: &mut Function) -> bool {
     let mut body = std::mem::take(&mut function.body);
     let stable = globals_are_stable(module, &body);
-    let mut sharing = Sharing { module, function, names: Names::new(), known: Known::new(), defs: BTreeMap::new(), scopes: Vec::new(), stable, changed: false };
+    let mut sharing = Sharing {
+        module,
+        function,
+        names: Names::new(),
+        known: Known::new(),
+        defs: BTreeMap::new(),
+        scopes: Vec::new(),
+        stable,
+        changed: false,
+    };
     sharing.block(&mut body);
     let changed = sharing.changed;
     // Uses that stand before the walk learned a name do not exist: names are learned where they are bound.
@@ -216,13 +225,19 @@ impl Sharing<'_> {
             Op::SizeOf { axis, .. } => axes("size", &[&[*axis]]),
             Op::ScatterAdd { axis, own, .. } => axes("scatter", &[&[*axis], own.as_slice()]),
             Op::Pad { from, to, .. } => axes("pad", &[&[*from, *to]]),
-            Op::Builtin { name, axes: given, .. } if builtin_is_pure(name) => axes(&format!("builtin {name}"), &[given]),
+            Op::Builtin { name, axes: given, .. } if builtin_is_pure(name) => {
+                axes(&format!("builtin {name}"), &[given])
+            }
             Op::Call { func, .. } if self.is_pure(op) => axes(&format!("call {}", func.0), &[]),
             Op::GlobalGet(global) if self.stable => axes(&format!("global {}", global.0), &[]),
             Op::GetField { field, .. } => axes(&format!("field {field}"), &[]),
             _ => return None,
         }
-        if let Op::Elem { op: ScalarOp::Add | ScalarOp::Mul | ScalarOp::And | ScalarOp::Or | ScalarOp::Eq | ScalarOp::Ne, .. } = op {
+        if let Op::Elem {
+            op: ScalarOp::Add | ScalarOp::Mul | ScalarOp::And | ScalarOp::Or | ScalarOp::Eq | ScalarOp::Ne,
+            ..
+        } = op
+        {
             key.locals.sort();
         }
         Some(key)

@@ -104,7 +104,8 @@ fn loops_lose_what_they_carry_in_vain() {
     let text = simplified(&[("x", tensor(F, "a")), ("n", Type::INT)], |b, p| {
         let lo = b.int(0);
         let ty = tensor(F, "a");
-        let (var, used, vain, same) = (b.local(Type::INT), b.local(ty.clone()), b.local(ty.clone()), b.local(ty.clone()));
+        let (var, used, vain, same) =
+            (b.local(Type::INT), b.local(ty.clone()), b.local(ty.clone()), b.local(ty.clone()));
         let outer = b.enter();
         let next = b.elem(ScalarOp::Mul, &[used, same]);
         let more = b.elem(ScalarOp::Add, &[vain, used]);
@@ -113,7 +114,10 @@ fn loops_lose_what_they_carry_in_vain() {
         let made = b.emit_as(Op::For { var, lo, hi: p[1], carried, body }, &[ty.clone(), ty.clone(), ty]);
         vec![made[0]]
     });
-    assert!(text.contains("for %3: int in %2..n.1 with %4: f64[a] = x.0 {\n%7: f64[a] = mul(%4, x.0)\nyield %7\n}"), "{text}");
+    assert!(
+        text.contains("for %3: int in %2..n.1 with %4: f64[a] = x.0 {\n%7: f64[a] = mul(%4, x.0)\nyield %7\n}"),
+        "{text}"
+    );
 }
 
 #[test]
