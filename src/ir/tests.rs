@@ -173,3 +173,12 @@ fn nothing_is_read_after_its_drop() {
     let made = function(&[Type::INT], vec![(Vec::new(), looped)], &[]);
     assert!(refusal(made).contains("y.1 is bound outside the loop that drops it"));
 }
+
+#[test]
+fn a_block_that_always_returns_yields_nothing() {
+    let back = |local: u32| block(vec![(Vec::new(), Op::Return(ids(&[local])))], &[]);
+    let branch = Op::If { cond: LocalId(3), then: back(2), other: back(2) };
+    let mut made = function(&[Type::BOOL], vec![(vec![3], Op::Const(Const::Bool(true))), (Vec::new(), branch)], &[2]);
+    made.body.results.clear();
+    assert!(text(made).contains("return n.2"));
+}

@@ -86,8 +86,7 @@ impl Check<'_> {
         for stmt in &block.stmts {
             self.stmt(stmt)?;
         }
-        // A block that returns yields nothing, so its results mean nothing.
-        if !block.stmts.iter().any(|stmt| matches!(stmt.op, Op::Return(_))) {
+        if !block.returns() {
             let found: Vec<Type> = block
                 .results
                 .iter()

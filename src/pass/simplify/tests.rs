@@ -50,6 +50,15 @@ fn integer_overflow_is_not_folded_and_division_rounds_down() {
 }
 
 #[test]
+fn a_sum_is_negated_after_it_is_small() {
+    let text = simplified(&[("x", tensor(F, "ab"))], |b, p| {
+        let y = b.elem(ScalarOp::Neg, &[p[0]]);
+        vec![b.reduce(ReduceKind::Sum, y, set("a"))]
+    });
+    assert_eq!(text, "%3: f64[b] = sum[a](x.0)\n%2: f64[b] = neg(%3)\nyield %2\n}\n");
+}
+
+#[test]
 fn equal_operations_are_shared_also_from_around() {
     let text = simplified(&[("x", tensor(F, "ab")), ("c", Type::BOOL)], |b, p| {
         let y = b.reduce(ReduceKind::Sum, p[0], set("a"));
