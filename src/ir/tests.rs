@@ -69,7 +69,8 @@ fn blocks_print_indented_with_types_where_bound() {
     let looped = Op::For { var: LocalId(4), lo: LocalId(2), hi: LocalId(2), carried, body };
     let product = Op::Contract { a: LocalId(0), b: LocalId(1), axes: AxisSet::one(axis("b")) };
     let a = tensor(&["a"]);
-    let made = function(&[a.clone(), Type::INT, a.clone(), a.clone(), a], vec![(vec![3], product), (vec![7], looped)], &[7]);
+    let made =
+        function(&[a.clone(), Type::INT, a.clone(), a.clone(), a], vec![(vec![3], product), (vec![7], looped)], &[7]);
     let wanted = "\
 fn f(x.0: f32[a, b], y.1: f32[b], n.2: int) -> (f32[a]) {
   %3: f32[a] = x.0 @[b] y.1
@@ -145,7 +146,16 @@ fn gathers_and_scatters_mirror_each_other() {
         vec![
             (vec![3], Op::Undef),
             (vec![4], Op::Gather { arg: LocalId(0), axis: axis("a"), index: LocalId(3) }),
-            (vec![5], Op::ScatterAdd { arg: LocalId(4), axis: axis("a"), index: LocalId(3), size: LocalId(2), own: AxisSet::one(c) }),
+            (
+                vec![5],
+                Op::ScatterAdd {
+                    arg: LocalId(4),
+                    axis: axis("a"),
+                    index: LocalId(3),
+                    size: LocalId(2),
+                    own: AxisSet::one(c),
+                },
+            ),
         ],
         &[5],
     );
@@ -162,4 +172,13 @@ fn nothing_is_read_after_its_drop() {
     let looped = Op::For { var: LocalId(3), lo: LocalId(2), hi: LocalId(2), carried: Vec::new(), body };
     let made = function(&[Type::INT], vec![(Vec::new(), looped)], &[]);
     assert!(refusal(made).contains("y.1 is bound outside the loop that drops it"));
+}
+
+#[test]
+fn a_block_that_always_returns_yields_nothing() {
+    let back = |local: u32| block(vec![(Vec::new(), Op::Return(ids(&[local])))], &[]);
+    let branch = Op::If { cond: LocalId(3), then: back(2), other: back(2) };
+    let mut made = function(&[Type::BOOL], vec![(vec![3], Op::Const(Const::Bool(true))), (Vec::new(), branch)], &[2]);
+    made.body.results.clear();
+    assert!(text(made).contains("return n.2"));
 }

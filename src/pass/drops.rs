@@ -28,7 +28,8 @@ fn drop_block(function: &Function, block: &mut Block, given: Locals) {
     for mut stmt in std::mem::take(&mut block.stmts).into_iter().rev() {
         let mut reads: Locals = stmt.op.operands().into_iter().collect();
         reads.extend(captured(&stmt.op.blocks()));
-        let mut last: Locals = reads.iter().copied().filter(|local| own.contains(local) && !live.contains(local)).collect();
+        let mut last: Locals =
+            reads.iter().copied().filter(|local| own.contains(local) && !live.contains(local)).collect();
         last.extend(stmt.dest.iter().copied().filter(|dest| own.contains(dest) && !live.contains(dest)));
         inner_blocks(function, &mut stmt, &mut last);
         if !matches!(stmt.op, Op::Return(_)) {

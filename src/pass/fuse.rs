@@ -229,7 +229,10 @@ mod tests {
             let z = b.elem(ScalarOp::Add, &[z, p[2]]);
             vec![b.elem(ScalarOp::Tanh, &[z])]
         });
-        assert_eq!(text, "%5: f64[a, b] = kernel(x.0, y.1, s.2) { #3 = mul(#0, #1); #4 = add(#3, #2); #5 = tanh(#4); out #5 }\nyield %5\n}\n");
+        assert_eq!(
+            text,
+            "%5: f64[a, b] = kernel(x.0, y.1, s.2) { #3 = mul(#0, #1); #4 = add(#3, #2); #5 = tanh(#4); out #5 }\nyield %5\n}\n"
+        );
     }
 
     #[test]
@@ -240,7 +243,12 @@ mod tests {
             let total = b.reduce(ReduceKind::Sum, z, set("ab"));
             vec![w, total]
         });
-        assert!(text.starts_with("%3: f64[a, b], %4: f64[a, b] = kernel(x.0) { #1 = exp(#0); #2 = mul(#1, #1); out #1, #2 }\n"), "{text}");
+        assert!(
+            text.starts_with(
+                "%3: f64[a, b], %4: f64[a, b] = kernel(x.0) { #1 = exp(#0); #2 = mul(#1, #1); out #1, #2 }\n"
+            ),
+            "{text}"
+        );
     }
 
     #[test]

@@ -105,7 +105,12 @@ impl Passes {
         outcome
     }
 
-    fn lower_new(&mut self, module: &mut Module, func: FuncId, derivatives: &mut dyn Derivatives) -> Result<(), Diagnostic> {
+    fn lower_new(
+        &mut self,
+        module: &mut Module,
+        func: FuncId,
+        derivatives: &mut dyn Derivatives,
+    ) -> Result<(), Diagnostic> {
         for callee in callees(module.function(func)) {
             self.lower(module, callee, derivatives)?;
         }

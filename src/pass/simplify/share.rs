@@ -7,7 +7,7 @@ use super::super::copy::{Names, each_stmt, resolve};
 use super::fold::{Better, Known, better};
 use super::sizes;
 use crate::base::axis::Axis;
-use crate::base::ops::ScalarOp;
+use crate::base::ops::{ReduceKind, ScalarOp};
 use crate::ir::{Block, Const, Function, LocalId, Module, Op, Stmt, builtin_is_pure};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -15,7 +15,16 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 pub fn share(module: &Module, function: &mut Function) -> bool {
     let mut body = std::mem::take(&mut function.body);
     let stable = globals_are_stable(module, &body);
-    let mut sharing = Sharing { module, function, names: Names::new(), known: Known::new(), defs: BTreeMap::new(), scopes: Vec::new(), stable, changed: false };
+    let mut sharing = Sharing {
+        module,
+        function,
+        names: Names::new(),
+        known: Known::new(),
+        defs: BTreeMap::new(),
+        scopes: Vec::new(),
+        stable,
+        changed: false,
+    };
     sharing.block(&mut body);
     let changed = sharing.changed;
     // Uses that stand before the walk learned a name do not exist: names are learned where they are bound.
@@ -54,6 +63,11 @@ impl Sharing<'_> {
         while let Some(mut stmt) = pending.pop_front() {
             stmt.op.operands_mut(&mut |local| *local = resolve(&self.names, *local));
             if self.known_branch(&mut stmt, &mut pending) {
+                self.changed = true;
+                continue;
+            }
+            if let Some(parts) = self.sum_of_negated(&stmt) {
+                parts.into_iter().rev().for_each(|part| pending.push_front(part));
                 self.changed = true;
                 continue;
             }
@@ -113,6 +127,23 @@ impl Sharing<'_> {
             },
             _ => false,
         }
+    }
+
+    /// `sum(-x)` is `-sum(x)`, which writes less.
+    fn sum_of_negated(&mut self, stmt: &Stmt) -> Option<Vec<Stmt>> {
+        let Op::Reduce { kind: kind @ (ReduceKind::Sum | ReduceKind::SumF64), arg, axes } = &stmt.op else {
+            return None;
+        };
+        let Op::Elem { op: ScalarOp::Neg, args } = self.defs.get(arg)? else { return None };
+        let op = Op::Reduce { kind: *kind, arg: args[0], axes: axes.clone() };
+        let ty = self.function.ty(*stmt.dest.first()?).clone();
+        if !ty.elem()?.is_float() {
+            return None;
+        }
+        let sum = self.function.new_local(ty, None, stmt.span);
+        let negated = Op::Elem { op: ScalarOp::Neg, args: vec![sum] };
+        let span = stmt.span;
+        Some(vec![Stmt { dest: vec![sum], op, span }, Stmt { dest: stmt.dest.clone(), op: negated, span }])
     }
 
     /// Carried values that no round changes are not carried.
@@ -216,13 +247,19 @@ impl Sharing<'_> {
             Op::SizeOf { axis, .. } => axes("size", &[&[*axis]]),
             Op::ScatterAdd { axis, own, .. } => axes("scatter", &[&[*axis], own.as_slice()]),
             Op::Pad { from, to, .. } => axes("pad", &[&[*from, *to]]),
-            Op::Builtin { name, axes: given, .. } if builtin_is_pure(name) => axes(&format!("builtin {name}"), &[given]),
+            Op::Builtin { name, axes: given, .. } if builtin_is_pure(name) => {
+                axes(&format!("builtin {name}"), &[given])
+            }
             Op::Call { func, .. } if self.is_pure(op) => axes(&format!("call {}", func.0), &[]),
             Op::GlobalGet(global) if self.stable => axes(&format!("global {}", global.0), &[]),
             Op::GetField { field, .. } => axes(&format!("field {field}"), &[]),
             _ => return None,
         }
-        if let Op::Elem { op: ScalarOp::Add | ScalarOp::Mul | ScalarOp::And | ScalarOp::Or | ScalarOp::Eq | ScalarOp::Ne, .. } = op {
+        if let Op::Elem {
+            op: ScalarOp::Add | ScalarOp::Mul | ScalarOp::And | ScalarOp::Or | ScalarOp::Eq | ScalarOp::Ne,
+            ..
+        } = op
+        {
             key.locals.sort();
         }
         Some(key)

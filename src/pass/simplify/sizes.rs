@@ -43,7 +43,9 @@ fn origin(function: &Function, op: &Op, axis: Axis) -> Option<Origin> {
         Op::Pad { to, size, .. } if *to == axis => Some(Origin::Size(*size)),
         Op::ScatterAdd { axis: new, size, .. } if *new == axis => Some(Origin::Size(*size)),
         Op::Rename { arg, from, to } if *to == axis => of(*arg, *from),
-        Op::Expand { arg, .. } | Op::Pad { arg, .. } | Op::ScatterAdd { arg, .. } | Op::Rename { arg, .. } => of(*arg, axis),
+        Op::Expand { arg, .. } | Op::Pad { arg, .. } | Op::ScatterAdd { arg, .. } | Op::Rename { arg, .. } => {
+            of(*arg, axis)
+        }
         Op::Slice { arg, to, .. } if *to != axis => of(*arg, axis),
         Op::Merge { arg, to, .. } if *to != axis => of(*arg, axis),
         Op::Split { arg, to, .. } if !to.contains(&axis) => of(*arg, axis),
@@ -61,7 +63,9 @@ pub fn without_expands(function: &Function, defs: &Defs, op: &mut Op) -> bool {
     for place in 0..args.len() {
         while let Some(Op::Expand { arg, axis, .. }) = defs.get(&args[place]) {
             let others = args.iter().enumerate().filter(|(other, _)| *other != place);
-            let covered = others.into_iter().any(|(_, &other)| function.ty(other).axes().is_some_and(|axes| axes.contains(*axis)));
+            let covered = others
+                .into_iter()
+                .any(|(_, &other)| function.ty(other).axes().is_some_and(|axes| axes.contains(*axis)));
             if !covered {
                 break;
             }

@@ -50,6 +50,15 @@ fn integer_overflow_is_not_folded_and_division_rounds_down() {
 }
 
 #[test]
+fn a_sum_is_negated_after_it_is_small() {
+    let text = simplified(&[("x", tensor(F, "ab"))], |b, p| {
+        let y = b.elem(ScalarOp::Neg, &[p[0]]);
+        vec![b.reduce(ReduceKind::Sum, y, set("a"))]
+    });
+    assert_eq!(text, "%3: f64[b] = sum[a](x.0)\n%2: f64[b] = neg(%3)\nyield %2\n}\n");
+}
+
+#[test]
 fn equal_operations_are_shared_also_from_around() {
     let text = simplified(&[("x", tensor(F, "ab")), ("c", Type::BOOL)], |b, p| {
         let y = b.reduce(ReduceKind::Sum, p[0], set("a"));
@@ -104,7 +113,8 @@ fn loops_lose_what_they_carry_in_vain() {
     let text = simplified(&[("x", tensor(F, "a")), ("n", Type::INT)], |b, p| {
         let lo = b.int(0);
         let ty = tensor(F, "a");
-        let (var, used, vain, same) = (b.local(Type::INT), b.local(ty.clone()), b.local(ty.clone()), b.local(ty.clone()));
+        let (var, used, vain, same) =
+            (b.local(Type::INT), b.local(ty.clone()), b.local(ty.clone()), b.local(ty.clone()));
         let outer = b.enter();
         let next = b.elem(ScalarOp::Mul, &[used, same]);
         let more = b.elem(ScalarOp::Add, &[vain, used]);
@@ -113,7 +123,10 @@ fn loops_lose_what_they_carry_in_vain() {
         let made = b.emit_as(Op::For { var, lo, hi: p[1], carried, body }, &[ty.clone(), ty.clone(), ty]);
         vec![made[0]]
     });
-    assert!(text.contains("for %3: int in %2..n.1 with %4: f64[a] = x.0 {\n%7: f64[a] = mul(%4, x.0)\nyield %7\n}"), "{text}");
+    assert!(
+        text.contains("for %3: int in %2..n.1 with %4: f64[a] = x.0 {\n%7: f64[a] = mul(%4, x.0)\nyield %7\n}"),
+        "{text}"
+    );
 }
 
 #[test]
