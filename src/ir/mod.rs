@@ -6,6 +6,7 @@
 //! resolved by the checker. This layer knows neither the syntax nor the runtime, and does no work of its own.
 
 pub mod print;
+pub mod rules;
 pub mod types;
 pub mod verify;
 
