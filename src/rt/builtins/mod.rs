@@ -5,6 +5,7 @@
 
 mod judge;
 mod making;
+mod parts;
 mod random;
 mod reading;
 mod words;
@@ -19,7 +20,7 @@ use super::value::Value;
 use crate::base::axis::Axis;
 
 pub const GROUPS: &[&[Builtin]] =
-    &[making::TABLE, random::TABLE, reading::TABLE, writing::TABLE, words::TABLE, judge::TABLE];
+    &[making::TABLE, parts::TABLE, random::TABLE, reading::TABLE, writing::TABLE, words::TABLE, judge::TABLE];
 
 /// The arguments of one call.
 struct Args<'a> {

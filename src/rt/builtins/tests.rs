@@ -63,7 +63,7 @@ fn list(items: &[Value]) -> Value {
 #[test]
 fn every_builtin_of_the_design_exists() {
     let names = "full iota index_check normal uniform uniform_int permutation batch_indices seed_key derive_key open_file \
-        read_index read_f32 tensor has_tensor tensor_size tensor_names json_int json_float json_str write_npy \
+        read_index read_f32 tensor has_tensor tensor_size tensor_names json_int json_float json_str set_index stop str_eq write_npy \
         write_safetensors list_push list_get list_len str_join format print assert report plot expect_value";
     for name in names.split_whitespace() {
         assert!(lookup(name).is_some(), "{name}");
@@ -106,14 +106,38 @@ fn tensors_from_nothing() {
 
 #[test]
 fn indices_are_checked() {
-    assert_eq!(shown("index_check", &[], &[Value::Int(2), Value::Int(3)]), "2");
+    let vocab = [axis("vocab")];
+    assert_eq!(shown("index_check", &vocab, &[Value::Int(2), Value::Int(3)]), "2");
     for bad in [3, -1, i64::MIN] {
-        assert_eq!(fault("index_check", &[], &[Value::Int(bad), Value::Int(3)]), "R004");
+        assert_eq!(fault("index_check", &vocab, &[Value::Int(bad), Value::Int(3)]), "R004");
     }
     let ids = Tensor::from_slice(&[(axis("pos"), 3)], &[0i64, 2, 5]).unwrap();
-    assert_eq!(shown("index_check", &[], &[ids.clone().into(), Value::Int(6)]), "int[pos = 3]  0 2 5");
-    let error = call("index_check", &[], &[ids.into(), Value::Int(5)]).unwrap_err();
-    assert_eq!(error.message, "index 5 lies outside an axis of length 5");
+    assert_eq!(shown("index_check", &vocab, &[ids.clone().into(), Value::Int(6)]), "int[pos = 3]  0 2 5");
+    let error = call("index_check", &vocab, &[ids.into(), Value::Int(5)]).unwrap_err();
+    assert_eq!(error.message, "index 5 lies outside `vocab`, which has 5");
+}
+
+#[test]
+fn parts_are_replaced() {
+    let (a, b) = (axis("batch"), axis("pos"));
+    let x = || Value::Tensor(Tensor::from_slice(&[(a, 2), (b, 3)], &[0.0f32, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap());
+    let row = Value::Tensor(Tensor::from_slice(&[(b, 3)], &[7.0f32, 8.0, 9.0]).unwrap());
+    let column = Value::Tensor(Tensor::from_slice(&[(a, 2)], &[7.0f32, 8.0]).unwrap());
+    let set = |axes: &[Axis], values: &[Value]| shown("set_index", axes, values);
+    assert_eq!(set(&[a], &[x(), Value::Int(1), row.clone()]), "f32[batch = 2, pos = 3]  0 1 2 7 8 9");
+    assert_eq!(set(&[b], &[x(), Value::Int(2), column.clone()]), "f32[batch = 2, pos = 3]  0 1 7 3 4 8");
+    let one = [x(), Value::Int(0), Value::Int(1), Value::F32(-1.0)];
+    assert_eq!(set(&[b, a], &one), "f32[batch = 2, pos = 3]  0 1 2 -1 4 5");
+    // A view that starts late and repeats.
+    let Value::Tensor(mut view) = x() else { return };
+    view.dims = vec![crate::rt::tensor::Dim { len: 2, stride: 0, ..view.dims[0] }, view.dims[1]];
+    view.offset = 3;
+    assert_eq!(set(&[a], &[view.into(), Value::Int(0), row.clone()]), "f32[batch = 2, pos = 3]  7 8 9 3 4 5");
+    assert_eq!(fault("set_index", &[a], &[x(), Value::Int(2), row.clone()]), "R004");
+    assert_eq!(fault("set_index", &[a], &[x(), Value::Int(-1), row]), "R004");
+    let short = Value::Tensor(Tensor::from_slice(&[(b, 2)], &[7.0f32, 8.0]).unwrap());
+    assert_eq!(fault("set_index", &[a], &[x(), Value::Int(0), short]), "R003");
+    assert_eq!(fault("set_index", &[a], &[x(), Value::Int(0), column]), "R099");
 }
 
 #[test]
@@ -150,8 +174,8 @@ fn lists_and_strings() {
     assert_eq!(shown("format", &[], &[Value::F64(0.125), text(".1%")]), "\"12.5%\"");
     assert_eq!(fault("format", &[], &[Value::F64(0.125), text("zz")]), "R007");
     assert!(call("assert", &[], &[Value::Bool(true), text("x")]).unwrap().is_empty());
-    let error = call("assert", &[], &[Value::Bool(false), text("x > 0")]).unwrap_err();
-    assert_eq!((error.code, error.message.as_str()), ("R011", "an assertion does not hold: x > 0"));
+    let error = call("assert", &[], &[Value::Bool(false), text("x is above zero")]).unwrap_err();
+    assert_eq!((error.code, error.message.as_str()), ("R011", "x is above zero"));
 }
 
 #[test]
