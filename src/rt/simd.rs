@@ -197,42 +197,44 @@ versions! {
 }
 
 versions! {
-    /// The largest element of each block of `block` elements (the last may be shorter), NaN aside; true if there
-    /// was a NaN.
-    pub fn block_maxima_f32(x: &[f32], block: usize, out: &mut [f32]) -> bool {
+    /// The largest of each group of elements, NaN aside; element i belongs to group i modulo `out.len()`, and the row
+    /// is no shorter than that. True if there was a NaN.
+    pub fn group_maxima_f32(row: &[f32], out: &mut [f32]) -> bool {
         let mut nan = false;
-        for (out, part) in out.iter_mut().zip(x.chunks(block.max(1))) {
-            let mut lanes = [f32::NEG_INFINITY; 16];
-            let mut odd = [false; 16];
-            let mut whole = part.chunks_exact(16);
-            for group in &mut whole {
-                for lane in 0..16 {
-                    let v = group[lane];
-                    lanes[lane] = if v > lanes[lane] { v } else { lanes[lane] };
-                    odd[lane] |= v != v;
-                }
+        out.fill(f32::NEG_INFINITY);
+        for part in row.chunks(out.len().max(1)) {
+            for (most, &x) in out.iter_mut().zip(part) {
+                nan |= x != x;
+                *most = if x > *most { x } else { *most };
             }
-            for (lane, &v) in whole.remainder().iter().enumerate() {
-                lanes[lane] = if v > lanes[lane] { v } else { lanes[lane] };
-                odd[lane] |= v != v;
-            }
-            nan |= odd.iter().any(|&it| it);
-            *out = lanes.iter().fold(f32::NEG_INFINITY, |most, &v| if v > most { v } else { most });
         }
         nan
     }
 }
 
-/// Compiled code of a kernel: reads `n` elements of each input (one, if the kernel calls it scalar) and writes `n`
-/// elements of each output.
+/// The signature of a kernel's compiled code: reads `n` elements of each input (one, if the kernel calls it scalar)
+/// and writes `n` elements of each output.
 pub type TileCode = unsafe extern "C" fn(n: i64, inputs: *const *const u8, outputs: *const *mut u8);
 
-/// Runs compiled code on one tile. Inputs that are not scalar and all outputs hold at least `n` elements of the
-/// kernel's types; outputs overlap nothing. `elementwise` is the only caller and has checked that.
-pub(super) fn call_tile(code: TileCode, n: usize, inputs: &[*const u8], outputs: &[*mut u8]) {
-    // SAFETY: the caller's tiles are slices of `n` elements, alive during the call and apart from each other; the
-    // code was compiled for the same kernel, whose numbers of inputs and outputs the caller compared.
-    unsafe { code(n as i64, inputs.as_ptr(), outputs.as_ptr()) }
+/// Compiled code of a kernel.
+#[derive(Clone, Copy)]
+pub struct TileFn(TileCode);
+
+impl TileFn {
+    /// # Safety
+    /// The code must be alive as long as the `TileFn`, belong to the kernel that it is passed to `elementwise::run`
+    /// with, touch only the elements that `TileCode` names, and never unwind.
+    pub unsafe fn new(code: TileCode) -> TileFn {
+        TileFn(code)
+    }
+
+    /// Runs the code on one tile. Inputs that are not scalar and all outputs hold at least `n` elements of the
+    /// kernel's types; outputs overlap nothing. `elementwise` is the only caller and sees to that.
+    pub(super) fn call(self, n: usize, inputs: &[*const u8], outputs: &[*mut u8]) {
+        // SAFETY: the code belongs to the caller's kernel by the promise of `new`; the caller's tiles are slices of
+        // `n` elements, alive during the call and apart from each other, one for each input and output.
+        unsafe { (self.0)(n as i64, inputs.as_ptr(), outputs.as_ptr()) }
+    }
 }
 
 macro_rules! pointers {
@@ -318,6 +320,23 @@ pub fn scalar_pointer(op: ScalarOp, dtype: DType) -> Option<*const u8> {
         (ScalarOp::Rem, DType::F64) => c_rem_f64 as *const u8,
         _ => return None,
     })
+}
+
+/// A kernel's code written by hand, for the tests of `elementwise`: out = (x + y) * s with `s` scalar, all f32.
+#[cfg(test)]
+pub(super) fn scaled_sum() -> TileFn {
+    unsafe extern "C" fn code(n: i64, inputs: *const *const u8, outputs: *const *mut u8) {
+        // SAFETY: three inputs and one output of the stated kinds, as `TileCode` promises.
+        unsafe {
+            let (x, y) = ((*inputs) as *const f32, (*inputs.add(1)) as *const f32);
+            let s = *((*inputs.add(2)) as *const f32);
+            for i in 0..n as usize {
+                *((*outputs) as *mut f32).add(i) = (*x.add(i) + *y.add(i)) * s;
+            }
+        }
+    }
+    // SAFETY: the code is static and does what the comment says.
+    unsafe { TileFn::new(code) }
 }
 
 #[cfg(test)]
