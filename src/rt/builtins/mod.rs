@@ -5,6 +5,7 @@
 
 mod judge;
 mod making;
+mod ordering;
 mod parts;
 mod random;
 mod reading;
@@ -19,8 +20,16 @@ use super::tensor::Tensor;
 use super::value::Value;
 use crate::base::axis::Axis;
 
-pub const GROUPS: &[&[Builtin]] =
-    &[making::TABLE, parts::TABLE, random::TABLE, reading::TABLE, writing::TABLE, words::TABLE, judge::TABLE];
+pub const GROUPS: &[&[Builtin]] = &[
+    making::TABLE,
+    ordering::TABLE,
+    parts::TABLE,
+    random::TABLE,
+    reading::TABLE,
+    writing::TABLE,
+    words::TABLE,
+    judge::TABLE,
+];
 
 /// The arguments of one call.
 struct Args<'a> {

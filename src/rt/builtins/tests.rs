@@ -63,7 +63,8 @@ fn list(items: &[Value]) -> Value {
 #[test]
 fn every_builtin_of_the_design_exists() {
     let names = "full iota index_check normal uniform uniform_int permutation batch_indices seed_key derive_key open_file \
-        read_index read_f32 tensor has_tensor tensor_size tensor_names json_int json_float json_str set_index stop str_eq write_npy \
+        read_index read_f32 tensor has_tensor tensor_size tensor_names json_int json_float json_str set_index stop str_eq \
+        keep_top top sort argsort cumsum group_sum dense_ids write_npy \
         write_safetensors list_push list_get list_len str_join format print assert report plot expect_value";
     for name in names.split_whitespace() {
         assert!(lookup(name).is_some(), "{name}");
@@ -138,6 +139,26 @@ fn parts_are_replaced() {
     let short = Value::Tensor(Tensor::from_slice(&[(b, 2)], &[7.0f32, 8.0]).unwrap());
     assert_eq!(fault("set_index", &[a], &[x(), Value::Int(0), short]), "R003");
     assert_eq!(fault("set_index", &[a], &[x(), Value::Int(0), column]), "R099");
+}
+
+#[test]
+fn order_and_groups() {
+    let (a, rank, group) = (axis("feature"), axis("rank"), axis("group"));
+    let x = || Value::Tensor(Tensor::from_slice(&[(a, 4)], &[0.5f32, 2.0, 1.0, 2.0]).unwrap());
+    assert_eq!(shown("keep_top", &[a], &[x(), Value::Int(2)]), "f32[feature = 4]  0 2 0 2");
+    assert_eq!(shown("top", &[a, rank], &[x(), Value::Int(3)]), "int[rank = 3]  1 3 2");
+    assert_eq!(shown("sort", &[a], &[x()]), "f32[feature = 4]  0.5 1 2 2");
+    assert_eq!(shown("argsort", &[a, rank], &[x()]), "int[rank = 4]  0 2 1 3");
+    assert_eq!(shown("cumsum", &[a], &[x()]), "f32[feature = 4]  0.5 2.5 3.5 5.5");
+    for wrong in [5, -1] {
+        assert_eq!(fault("top", &[a, rank], &[x(), Value::Int(wrong)]), "R007");
+        assert_eq!(fault("keep_top", &[a], &[x(), Value::Int(wrong)]), "R007");
+    }
+    let ids = || Value::Tensor(Tensor::from_slice(&[(a, 4)], &[7i64, 3, 7, 9]).unwrap());
+    assert_eq!(shown("dense_ids", &[a], &[ids()]), "int[feature = 4]  1 0 1 2; 3");
+    let dense = call("dense_ids", &[a], &[ids()]).unwrap().remove(0);
+    assert_eq!(shown("group_sum", &[a, group], &[x(), dense, Value::Int(3)]), "float[group = 3]  2 1.5 2");
+    assert_eq!(fault("group_sum", &[a, group], &[x(), ids(), Value::Int(-1)]), "R007");
 }
 
 #[test]
