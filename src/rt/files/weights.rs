@@ -283,6 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn any_changed_byte_is_an_error_or_a_tensor() {
+        let header = r#"{"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}"#;
+        let mut whole = (header.len() as u64).to_le_bytes().to_vec();
+        whole.extend(header.as_bytes());
+        whole.extend([0; 8]);
+        for at in 0..whole.len() - 8 {
+            for byte in [0, 1, b'[', b'9', b'"', b'-', 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = byte;
+                let file = handle("m", &bytes);
+                for name in tensor_names(&file).unwrap_or_default() {
+                    let _ = tensor(&file, &name, &[axis("pos"), axis("dmodel")]);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn faults_of_one_tensor() {
         let data: Vec<u8> = [1.0f32, 2.0, f32::NEG_INFINITY].iter().flat_map(|x| x.to_le_bytes()).collect();
         let file = file(r#"{"w":{"dtype":"F32","shape":[1,3],"data_offsets":[0,12]}}"#, &data);
