@@ -3,6 +3,7 @@
 //! A wrong count or kind of arguments is a fault of the compiler (R099): the checker has typed the call. Values that
 //! make no sense (a negative count, a list that is too short) are faults of the program (R004, R007).
 
+mod joining;
 mod judge;
 mod making;
 mod ordering;
@@ -23,6 +24,7 @@ use crate::base::axis::Axis;
 pub const GROUPS: &[&[Builtin]] = &[
     making::TABLE,
     ordering::TABLE,
+    joining::TABLE,
     parts::TABLE,
     random::TABLE,
     reading::TABLE,

@@ -64,7 +64,7 @@ fn list(items: &[Value]) -> Value {
 fn every_builtin_of_the_design_exists() {
     let names = "full iota index_check normal uniform uniform_int permutation batch_indices seed_key derive_key open_file \
         read_index read_f32 tensor has_tensor tensor_size tensor_names json_int json_float json_str set_index stop str_eq \
-        keep_top top sort argsort cumsum group_sum dense_ids write_npy \
+        keep_top top sort argsort cumsum group_sum dense_ids stack concat write_npy \
         write_safetensors list_push list_get list_len str_join format print assert report plot expect_value";
     for name in names.split_whitespace() {
         assert!(lookup(name).is_some(), "{name}");
@@ -276,4 +276,16 @@ fn expectations_of_tensors() {
     assert_eq!(fault("expect_value", &[], &unlike), "R007");
     let negative = [Value::Int(0), text("~"), text("x"), Value::F64(1.0), Value::F64(1.0), Value::F64(-0.1)];
     assert_eq!(fault("expect_value", &[], &negative), "R007");
+}
+
+#[test]
+fn lists_become_tensors() {
+    let (a, b) = (axis("pos"), axis("batch"));
+    let row = |x: f32| Value::Tensor(Tensor::from_slice(&[(a, 2)], &[x, x + 1.0]).unwrap());
+    let rows = list(&[row(0.0), row(5.0)]);
+    assert_eq!(shown("stack", &[b], &[rows.clone()]), "f32[batch = 2, pos = 2]  0 1 5 6");
+    assert_eq!(shown("concat", &[a], &[rows]), "f32[pos = 4]  0 1 5 6");
+    assert_eq!(shown("stack", &[b], &[list(&[Value::F64(0.5), Value::F64(1.0)])]), "float[batch = 2]  0.5 1");
+    assert_eq!(fault("stack", &[b], &[list(&[])]), "R007");
+    assert_eq!(fault("concat", &[b], &[list(&[])]), "R007");
 }
