@@ -25,19 +25,27 @@ struct Failure {
 pub(super) fn explain(file: FileId, scan: &Scan, piece: &Piece) -> Diagnostic {
     let input = &scan.text[piece.start..piece.end];
     let whole = Span::new(file, piece.start, piece.end);
-    let Some(failure) = failure(input) else {
+    let Some(mut failure) = failure(input) else {
         // Only the limits on steps and stack stop pest without a place.
         return scan::too_deep(whole);
     };
     let tokens = tokens(input);
     let at = failing_token(input, &tokens, &failure);
+    if tokens[at].start < failure.token {
+        // What was looked for inside a token says nothing about what could stand in its place.
+        failure.token = failure.rule;
+        failure.signs.clear();
+    }
     let fault = Fault { text: input, tokens: &tokens, at };
     let span = |from: usize, to: usize| {
         let (from, to) = (tokens[from.min(tokens.len() - 1)], tokens[to.min(tokens.len() - 1)]);
         Span::new(file, piece.start + from.start, piece.start + to.end.max(from.end))
     };
     match slips::find(&fault) {
-        Some(slip) => Diagnostic::error("E003", span(slip.from, slip.to), slip.message).help(slip.help),
+        Some(slip) => {
+            let found = Diagnostic::error("E003", span(slip.from, slip.to), slip.message);
+            if slip.help.is_empty() { found } else { found.help(slip.help) }
+        }
         None => unexpected(input, &tokens, at, span(at, at), &failure),
     }
 }
@@ -121,7 +129,7 @@ fn expected(failure: &Failure) -> String {
     let looked = |sign: &str| failure.signs.iter().any(|found| found == sign);
     let failed = |rule: Rule| failure.rule == failure.token && failure.rules.contains(&rule);
     let value = looked("\"") && looked("(");
-    let operator = looked("*");
+    let operator = looked("*") || failed(Rule::mul_op);
     let mut found: Vec<String> = Vec::new();
     if value {
         found.push("a value".to_string());

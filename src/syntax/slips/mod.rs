@@ -26,6 +26,7 @@ pub(super) struct Slip {
     pub from: usize,
     pub to: usize,
     pub message: String,
+    /// May be empty, where the message says it all.
     pub help: String,
 }
 
@@ -99,6 +100,26 @@ impl<'a> Fault<'a> {
 
     fn inside(&self, sign: &str) -> bool {
         self.bracket().is_some_and(|(_, open)| open == sign)
+    }
+
+    /// The tokens before the fault in its line, field or argument, backwards and without what is in brackets.
+    fn back(&self) -> impl Iterator<Item = usize> + use<'_, 'a> {
+        let mut closed = 0usize;
+        let mut ended = false;
+        (0..self.at).rev().filter(move |&i| {
+            match self.nth(i) {
+                ")" | "]" | "}" => closed += 1,
+                "(" | "[" | "{" | "@[" if closed == 0 => ended = true,
+                "(" | "[" | "{" | "@[" => {
+                    closed -= 1;
+                    return false;
+                }
+                "," if closed == 0 => ended = true,
+                _ if closed == 0 && self.tokens[i].kind == Kind::Line => ended = true,
+                _ => {}
+            }
+            closed == 0 && !ended
+        })
     }
 
     /// The first token of the line, field or argument that the fault is in.

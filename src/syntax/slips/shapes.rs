@@ -254,7 +254,7 @@ fn unfinished(fault: &Fault) -> Option<Slip> {
     if fault.at == 0 || !ended || !OPERATORS.contains(&last) {
         return None;
     }
-    fault.slip(fault.at - 1, fault.at - 1, format!("a value is missing after `{last}`"), format!("{last} ..."))
+    fault.slip(fault.at - 1, fault.at - 1, format!("a value is missing after `{last}`"), "")
 }
 
 impl Fault<'_> {

@@ -18,6 +18,7 @@ pub(super) const TABLE: &[Entry] = &[
     bar_lambda,
     arrow_lambda,
     fat_arrow,
+    after_pipeline,
     chained_comparison,
     equals,
     double_equals,
@@ -215,6 +216,21 @@ fn named_body(fault: &Fault) -> Option<Slip> {
     fault.here("the body of a function stands in braces", format!("{head} {{ ... }}"))
 }
 
+/// `x |> f + 1`
+fn after_pipeline(fault: &Fault) -> Option<Slip> {
+    let sign = fault.near(0);
+    let operator = matches!(
+        sign,
+        "+" | "-" | "*" | "/" | "%" | "^" | "==" | "!=" | "<" | ">" | "<=" | ">=" | "and" | "or" | "@[" | ".."
+    );
+    if !operator || !fault.back().any(|i| fault.nth(i) == "|>") || fault.near(-1) == "|>" {
+        return None;
+    }
+    let from = fault.back().take_while(|&i| !matches!(fault.nth(i), "=" | "=>" | ":" | "return")).last()?;
+    let help = format!("({}) {sign} ...", fault.between(from, fault.at));
+    fault.here("a pipeline in an expression stands in round brackets", help)
+}
+
 fn chained_comparison(fault: &Fault) -> Option<Slip> {
     let is_comparison = |text: &str| matches!(text, "<" | ">" | "<=" | ">=" | "==" | "!=");
     if !is_comparison(fault.near(0)) {
@@ -249,7 +265,7 @@ fn equals(fault: &Fault) -> Option<Slip> {
         Some((_, "{")) if named && fault.in_record() => fault.here("a field is set with `:`", format!("{name}: {value}")),
         Some((_, "[")) if named => fault.here("an axis is indexed with `:`", format!("{name}: {value}")),
         Some((_, "(")) => test(fault, fault.left()),
-        _ if (start..fault.at).any(|i| matches!(fault.nth(i), "if" | "while" | "not" | "and" | "or")) => {
+        _ if fault.back().any(|i| matches!(fault.nth(i), "if" | "while" | "not" | "and" | "or")) => {
             test(fault, fault.left())
         }
         _ => None,
