@@ -44,6 +44,10 @@ pub fn slots(function: &Function) -> Slots {
     slots
 }
 
+fn taken(locals: &[LocalId], take: &[bool]) -> Vec<LocalId> {
+    locals.iter().zip(take).filter(|(_, take)| **take).map(|(local, _)| *local).collect()
+}
+
 /// The machine type of an element type.
 pub fn machine(dtype: DType) -> Type {
     match dtype {
@@ -197,6 +201,15 @@ impl Lower<'_, '_> {
                 let value = self.scalar(*local);
                 self.bind_scalar(stmt.dest[0], value);
             }
+            Op::Copy(_) => {
+                let operands = stmt.op.operands();
+                let take = uses::takes(stmts, index, &operands);
+                self.arrange(&operands, &take, &stmt.dest, stmt.span)?;
+                self.defined[stmt.dest[0].0 as usize] = true;
+                if take[0] {
+                    emptied.extend(operands);
+                }
+            }
             Op::Elem { op, args } if args.iter().all(|&local| self.is_scalar(local)) => {
                 self.scalar_op(stmt, *op, args)?;
             }
@@ -211,7 +224,7 @@ impl Lower<'_, '_> {
             Op::Call { func, args } => {
                 let take = uses::takes(stmts, index, args);
                 self.call(stmt, *func, args, &take)?;
-                emptied.extend(args.iter().zip(&take).filter(|(_, take)| **take).map(|(local, _)| *local));
+                emptied.extend(taken(args, &take));
             }
             Op::Return(locals) => {
                 self.leave(locals, stmt.span)?;
@@ -221,7 +234,7 @@ impl Lower<'_, '_> {
                 let operands = stmt.op.operands();
                 let take = uses::takes(stmts, index, &operands);
                 self.execute(stmt, &operands, &take)?;
-                emptied.extend(operands.iter().zip(&take).filter(|(_, take)| **take).map(|(local, _)| *local));
+                emptied.extend(taken(&operands, &take));
             }
         }
         Ok(true)
