@@ -107,15 +107,14 @@ pub fn lower(
     let exchange = b.ins().load(types::I64, trusted().with_readonly(), state, state::EXCHANGE);
     let interrupt = b.ins().load(types::I64, trusted().with_readonly(), state, state::INTERRUPT);
     let failed = b.create_block();
-    let locals = function.locals.len();
     let mut lower = Lower {
         unit,
         module,
         function,
         b,
         slots: slots(function),
-        scalars: vec![None; locals],
-        defined: vec![false; locals],
+        scalars: vec![None; function.locals.len()],
+        defined: vec![false; function.locals.len()],
         views: BTreeMap::new(),
         lazies: BTreeMap::new(),
         may_be_lazy: super::views::may_be_lazy(function),
@@ -201,15 +200,6 @@ impl Lower<'_, '_> {
                 let value = self.scalar(*local);
                 self.bind_scalar(stmt.dest[0], value);
             }
-            Op::Copy(_) => {
-                let operands = stmt.op.operands();
-                let take = uses::takes(stmts, index, &operands);
-                self.arrange(&operands, &take, &stmt.dest, stmt.span)?;
-                self.defined[stmt.dest[0].0 as usize] = true;
-                if take[0] {
-                    emptied.extend(operands);
-                }
-            }
             Op::Elem { op, args } if args.iter().all(|&local| self.is_scalar(local)) => {
                 self.scalar_op(stmt, *op, args)?;
             }
@@ -233,11 +223,21 @@ impl Lower<'_, '_> {
             _ => {
                 let operands = stmt.op.operands();
                 let take = uses::takes(stmts, index, &operands);
-                self.execute(stmt, &operands, &take)?;
+                match stmt.op {
+                    Op::Copy(_) => self.copy(stmt, &operands, &take)?,
+                    _ => self.execute(stmt, &operands, &take)?,
+                }
                 emptied.extend(taken(&operands, &take));
             }
         }
         Ok(true)
+    }
+
+    /// The same object in another slot.
+    fn copy(&mut self, stmt: &Stmt, operands: &[LocalId], take: &[bool]) -> Result<()> {
+        self.arrange(operands, take, &stmt.dest, stmt.span)?;
+        stmt.dest.iter().for_each(|dest| self.defined[dest.0 as usize] = true);
+        Ok(())
     }
 
     fn constant(&mut self, dest: LocalId, constant: &Const) {

@@ -97,7 +97,8 @@ impl Plan {
     pub fn steps<'k>(&self, kernel: &'k Kernel, segment: usize) -> Vec<(usize, &'k Step)> {
         let first = kernel.inputs.len();
         let numbered = kernel.steps.iter().enumerate().map(|(at, step)| (first + at, step));
-        numbered.filter(|&(value, _)| self.varies[value] && self.call[value].is_none() && self.segment[value] == segment).collect()
+        let here = |value: usize| self.varies[value] && self.call[value].is_none() && self.segment[value] == segment;
+        numbered.filter(|&(value, _)| here(value)).collect()
     }
 
     /// What the loop `segment` writes: values and where to.

@@ -4,7 +4,7 @@
 
 use cranelift::codegen::Context;
 use cranelift::codegen::control::ControlPlane;
-use cranelift::codegen::ir::UserFuncName;
+use cranelift::codegen::ir::{FuncRef, UserFuncName};
 use cranelift::codegen::isa::OwnedTargetIsa;
 use cranelift::jit::{JITBuilder, JITModule};
 use cranelift::module::{FuncId as Compiled, Linkage, Module as _, default_libcall_names};
@@ -133,7 +133,8 @@ impl Unit {
 
     /// What the numbers in a dump mean: functions by their cranelift names, sites by their numbers.
     fn legend(&self) -> String {
-        let mut names: Vec<(u32, String)> = self.imports.iter().map(|(name, id)| (id.as_u32(), name.to_string())).collect();
+        let imports = self.imports.iter().map(|(name, id)| (id.as_u32(), name.to_string()));
+        let mut names: Vec<(u32, String)> = imports.collect();
         names.extend(self.functions.iter().map(|(func, entry)| (entry.code.as_u32(), format!("function {}", func.0))));
         names.sort();
         let mut text = String::new();
@@ -171,13 +172,13 @@ impl Unit {
     }
 
     /// A reference, inside the function being built, to another function of the IR.
-    pub fn function_ref(&mut self, func: FuncId, target: &mut codegen::ir::Function) -> Result<codegen::ir::FuncRef> {
+    pub fn function_ref(&mut self, func: FuncId, target: &mut codegen::ir::Function) -> Result<FuncRef> {
         let entry = self.declare(func)?;
         Ok(self.inner()?.declare_func_in_func(entry.code, target))
     }
 
     /// A reference to an entry of the table.
-    pub fn import_ref(&mut self, name: &'static str, target: &mut codegen::ir::Function) -> Result<codegen::ir::FuncRef> {
+    pub fn import_ref(&mut self, name: &'static str, target: &mut codegen::ir::Function) -> Result<FuncRef> {
         let id = match self.imports.get(name) {
             Some(&id) => id,
             None => {
