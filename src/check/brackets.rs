@@ -109,7 +109,8 @@ impl Checker {
         };
         let fits = match kind {
             Elem::Index(counted) => counted == axis,
-            Elem::Int => own.is_empty(),
+            // Plain ints are checked against the length when they are used.
+            Elem::Int => true,
             _ => false,
         };
         if !fits {

@@ -160,7 +160,8 @@ impl Checker {
                 break;
             }
             match (pattern, arg) {
-                (Some(pattern), Some(arg)) if !arg.val.adapts() => outcome = solver.argument(pattern, &arg.val.ty()),
+                (Some(pattern), Some(arg)) if arg.val.adapts() => outcome = solver.literal(pattern, &arg.val.ty()),
+                (Some(pattern), Some(arg)) => outcome = solver.argument(pattern, &arg.val.ty()),
                 _ => solver.free_argument(),
             }
         }

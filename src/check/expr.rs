@@ -194,9 +194,14 @@ impl Checker {
     }
 
     fn lambda(&mut self, lambda: &Rc<ast::Lambda>) -> Val {
+        // A lambda sees the value that a variable has where it is written, and cannot assign to it. Only what
+        // its text mentions is kept.
+        let text = self.sources.slice(lambda.span).to_string();
+        let words: std::collections::BTreeSet<&str> =
+            text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '\'')).collect();
         let frame = self.frame();
-        // A lambda sees the value that a variable has where it is written, and cannot assign to it.
-        let vars = frame.vars.iter().map(|var| super::names::Var { mutable: false, ..var.clone() }).collect();
+        let mentioned = frame.vars.iter().filter(|var| words.contains(var.name.as_str()));
+        let vars = mentioned.map(|var| super::names::Var { mutable: false, ..var.clone() }).collect();
         let closure = Closure {
             lambda: lambda.clone(),
             module: frame.module,

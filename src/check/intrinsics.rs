@@ -99,7 +99,7 @@ impl Checker {
             None => axis_generics(signature).iter().filter_map(|g| subst.axes.get(g)).flatten().copied().collect(),
         };
         for &axis in explicit.iter().filter(|&&axis| made.contains(axis) && !carried.contains(axis)) {
-            if !is_made(signature, subst, axis) && !reads_shape(name) {
+            if !is_made(signature, subst, axis) && !knows_lengths(name) {
                 args.push(self.axis_size(axis, span));
             }
         }
@@ -110,9 +110,9 @@ impl Checker {
     }
 }
 
-/// Readers take the shape from the file.
-fn reads_shape(name: &str) -> bool {
-    matches!(name, "read_index" | "read_f32" | "tensor" | "read_int")
+/// Builtins that take the lengths of what they make from a file or from an argument.
+fn knows_lengths(name: &str) -> bool {
+    matches!(name, "read_index" | "read_f32" | "tensor" | "permutation" | "batch_indices")
 }
 
 fn axis_generics(signature: &Signature) -> Vec<Axis> {

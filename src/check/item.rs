@@ -10,7 +10,7 @@ use super::value::{Lit, Val};
 use super::{Checker, InputSite, Unit, UnitKind, messages};
 use crate::base::axis::Axis;
 use crate::base::span::{FileId, Span};
-use crate::ir::{Elem, Global, GlobalId, Op, Type};
+use crate::ir::{Elem, Op, Type};
 use crate::syntax::ast::{self, ExprKind, Item, ItemKind, StmtKind};
 use std::rc::Rc;
 
@@ -171,6 +171,7 @@ impl Checker {
         let Some(frame) = self.frames.pop() else { return };
         let mut names = Vec::new();
         let mut top = Vec::new();
+        let mut published = Vec::new();
         for (place, var) in frame.vars.into_iter().enumerate() {
             let changed = before.get(place).is_none_or(|old| !old.val.same(&var.val));
             if !changed {
@@ -178,20 +179,12 @@ impl Checker {
                 continue;
             }
             let mut globals = Vec::new();
-            let val = var.val.with_leaves(&mut |_| Val::Unit);
-            let mut made = Vec::new();
-            for leaf in var.val.leaves() {
-                let made_leaf = self.publish(&var.name, &leaf, span);
-                if let Val::Global(global, _) = &made_leaf {
-                    globals.push(*global);
+            let val = self.publish_value(&var.name, &var.val, span, &mut published);
+            for leaf in val.leaves() {
+                if let Val::Global(global, _) = leaf {
+                    globals.push(global);
                 }
-                made.push(made_leaf);
             }
-            let mut made = made.into_iter();
-            let val = match val {
-                _ if var.val.is_error() => Val::Error,
-                _ => var.val.with_leaves(&mut |_| made.next().unwrap_or(Val::Error)),
-            };
             names.push((var.name.clone(), var.val.ty().to_string(), globals));
             top.retain(|old: &Var| old.name != var.name);
             self.modules[id.0].functions.remove(&var.name);
@@ -204,18 +197,6 @@ impl Checker {
         }
         let func = self.add_function(function);
         self.units.push(Unit { func, span, kind, names, shown });
-    }
-
-    fn publish(&mut self, name: &str, leaf: &Val, span: Span) -> Val {
-        if let Val::Global(..) = leaf {
-            return leaf.clone();
-        }
-        let ty = leaf.ty();
-        self.module.globals.push(Global { name: name.to_string(), ty: ty.clone() });
-        let global = GlobalId(self.module.globals.len() as u32 - 1);
-        let id = self.id(leaf, span);
-        self.push_stmt(Vec::new(), Op::GlobalSet(global, id), span);
-        Val::Global(global, ty)
     }
 
     fn axis_size_decl(&mut self, id: ModId, decl: &ast::AxisDecl) {
@@ -243,7 +224,7 @@ impl Checker {
             }
             other => {
                 let val = self.conform(other, &Type::INT, size.span, "the length of an axis");
-                self.publish(name, &val, size.span)
+                self.publish_value(name, &val, size.span, &mut Vec::new())
             }
         };
         self.end_unit(id, UnitKind::Let, size.span, before, Vec::new(), None);

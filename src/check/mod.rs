@@ -24,6 +24,7 @@ mod messages;
 mod modules;
 mod names;
 mod operators;
+mod publish;
 mod sizes;
 mod solve;
 mod special;

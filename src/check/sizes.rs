@@ -28,7 +28,8 @@ impl Checker {
         let scope = self.size_scope();
         match self.find_size(&scope, axis, span) {
             Some(id) => id,
-            None if self.rigid => self.int(0, span),
+            // What failed before may have carried the axis.
+            None if self.rigid || !self.errors.is_empty() => self.int(0, span),
             None => {
                 self.error(messages::no_size(span, axis));
                 self.int(0, span)

@@ -70,7 +70,17 @@ impl<'a> Solver<'a> {
         if self.demand(arg, pattern, found) { Ok(()) } else { Err(self.blame(arg)) }
     }
 
-    /// An argument that demands nothing: a literal, or one for a parameter without a type.
+    /// A number literal: it has no axes, and takes the element type that the others settle.
+    pub fn literal(&mut self, pattern: &Type, found: &Type) -> Result<(), Failure> {
+        let arg = self.arguments.len();
+        self.arguments.push((pattern.clone(), found.clone()));
+        if let Type::Tensor(_, axes) = pattern {
+            self.constraints.push(Constraint { arg, pattern: axes.iter().collect(), actual: AxisSet::empty() });
+        }
+        Ok(())
+    }
+
+    /// An argument that demands nothing: its parameter has no type, or the default stands.
     pub fn free_argument(&mut self) {
         self.arguments.push((Type::Error, Type::Error));
     }

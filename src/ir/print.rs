@@ -175,7 +175,8 @@ impl Printer<'_> {
     fn larger_op(&self, op: &Op) -> String {
         let name = |local: &LocalId| self.name(*local);
         let carried = |carried: &[super::Carried]| {
-            let pairs: Vec<String> = carried.iter().map(|c| format!("{} = {}", self.bound(c.param), name(&c.init))).collect();
+            let pairs: Vec<String> =
+                carried.iter().map(|c| format!("{} = {}", self.bound(c.param), name(&c.init))).collect();
             if pairs.is_empty() { String::new() } else { format!(" with {}", pairs.join(", ")) }
         };
         match op {

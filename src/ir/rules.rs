@@ -73,9 +73,7 @@ pub fn same(a: &Type, b: &Type) -> bool {
     match (a, b) {
         (Type::Tensor(a, x), Type::Tensor(b, y)) => a.dtype() == b.dtype() && x == y,
         (Type::List(a), Type::List(b)) => same(a, b),
-        (Type::Record(a), Type::Record(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|((_, a), (_, b))| same(a, b))
-        }
+        (Type::Record(a), Type::Record(b)) => a.len() == b.len() && a.iter().zip(b).all(|((_, a), (_, b))| same(a, b)),
         _ => a == b,
     }
 }

@@ -86,8 +86,7 @@ impl Check<'_> {
         for stmt in &block.stmts {
             self.stmt(stmt)?;
         }
-        // A block that returns yields nothing, so its results mean nothing.
-        if !block.stmts.iter().any(|stmt| matches!(stmt.op, Op::Return(_))) {
+        if !block.returns() {
             let found: Vec<Type> = block
                 .results
                 .iter()
@@ -128,18 +127,14 @@ impl Check<'_> {
             Op::Builtin { .. } => Ok(()),
             Op::Call { func, args } => self.call(*func, args, &stmt.dest),
             Op::Grad { func, args, wrt } => self.grad(*func, args, *wrt, &stmt.dest),
-            Op::GlobalGet(global) => {
-                equal_types("the global is", &[self.global(global.0)?], &self.types(&stmt.dest)?)
-            }
+            Op::GlobalGet(global) => equal_types("the global is", &[self.global(global.0)?], &self.types(&stmt.dest)?),
             Op::GlobalSet(global, value) => {
                 equal_types("the global is", &[self.global(global.0)?], &self.types(&[*value])?)?;
                 exactly(stmt.dest.len(), 0)
             }
             Op::MakeRecord(args) => self.record(args, &stmt.dest),
             Op::MakeList(args) => self.list(args, &stmt.dest),
-            Op::Return(args) => {
-                equal_types("the function returns", &self.types(args)?, &self.function.results)
-            }
+            Op::Return(args) => equal_types("the function returns", &self.types(args)?, &self.function.results),
             Op::Drop(local) => self.drop(*local),
             Op::If { cond, then, other } => self.branches(*cond, then, other, &stmt.dest),
             Op::For { var, lo, hi, carried, body } => {

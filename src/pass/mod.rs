@@ -105,7 +105,12 @@ impl Passes {
         outcome
     }
 
-    fn lower_new(&mut self, module: &mut Module, func: FuncId, derivatives: &mut dyn Derivatives) -> Result<(), Diagnostic> {
+    fn lower_new(
+        &mut self,
+        module: &mut Module,
+        func: FuncId,
+        derivatives: &mut dyn Derivatives,
+    ) -> Result<(), Diagnostic> {
         for callee in callees(module.function(func)) {
             self.lower(module, callee, derivatives)?;
         }
@@ -183,7 +188,7 @@ fn optimised(module: &Module, id: FuncId) -> Result<Function, Diagnostic> {
     checked(module, &function, "inline")?;
     simplify::simplify(module, &mut function);
     checked(module, &function, "simplify")?;
-    fuse::fuse(&mut function);
+    fuse::fuse(module, &mut function);
     checked(module, &function, "fuse")?;
     drops::drops(&mut function);
     checked(module, &function, "drops")?;

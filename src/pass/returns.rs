@@ -31,7 +31,7 @@ fn rewrite(function: &mut Function, block: &mut Block) {
         if !has_return(then) && !has_return(other) {
             continue;
         }
-        let (then_ends, other_ends) = (ends(then), ends(other));
+        let (then_ends, other_ends) = (then.returns(), other.returns());
         if !then_ends && !other_ends {
             return;
         }
@@ -52,15 +52,6 @@ fn rewrite(function: &mut Function, block: &mut Block) {
         block.stmts.push(Stmt { dest, op: Op::If { cond, then, other }, span });
         return;
     }
-}
-
-/// Is the end of the block never reached?
-fn ends(block: &Block) -> bool {
-    block.stmts.iter().any(|stmt| match &stmt.op {
-        Op::Return(_) => true,
-        Op::If { then, other, .. } => ends(then) && ends(other),
-        _ => false,
-    })
 }
 
 /// Appends `rest` to a branch; `dest` were the names of what the branch yielded.

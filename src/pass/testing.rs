@@ -386,7 +386,14 @@ pub fn apply(op: ScalarOp, x: &[f64]) -> f64 {
 pub struct Rules;
 
 impl Derivatives for Rules {
-    fn vjp(&mut self, module: &mut Module, name: &str, _: &[Axis], args: &[Type], result: &Type) -> Result<Option<Adjoint>, Diagnostic> {
+    fn vjp(
+        &mut self,
+        module: &mut Module,
+        name: &str,
+        _: &[Axis],
+        args: &[Type],
+        result: &Type,
+    ) -> Result<Option<Adjoint>, Diagnostic> {
         use ScalarOp::*;
         let mut b = Builder::new(empty(&format!("{name}'vjp")));
         let locals: Vec<LocalId> = args.iter().chain([result, result]).map(|ty| b.local(ty.clone())).collect();
@@ -426,16 +433,25 @@ impl Derivatives for Rules {
 }
 
 pub fn empty(name: &str) -> Function {
-    Function { name: name.to_string(), params: Vec::new(), results: Vec::new(), locals: Vec::new(), body: Block::default(), pure: true }
+    Function {
+        name: name.to_string(),
+        params: Vec::new(),
+        results: Vec::new(),
+        locals: Vec::new(),
+        body: Block::default(),
+        pure: true,
+    }
 }
 
 /// A function with parameters of these names and types, whose body `make` writes.
-pub fn build(name: &str, params: &[(&str, Type)], make: impl FnOnce(&mut Builder, &[LocalId]) -> Vec<LocalId>) -> Function {
+pub fn build(
+    name: &str,
+    params: &[(&str, Type)],
+    make: impl FnOnce(&mut Builder, &[LocalId]) -> Vec<LocalId>,
+) -> Function {
     let mut b = Builder::new(empty(name));
-    let locals: Vec<LocalId> = params
-        .iter()
-        .map(|(name, ty)| b.function.new_local(ty.clone(), Some(name.to_string()), b.span))
-        .collect();
+    let locals: Vec<LocalId> =
+        params.iter().map(|(name, ty)| b.function.new_local(ty.clone(), Some(name.to_string()), b.span)).collect();
     b.function.params.clone_from(&locals);
     let results = make(&mut b, &locals);
     b.finish(results).expect("a well-formed function")

@@ -94,10 +94,10 @@ fn check_arguments(kernel: &Kernel, args: &[Value]) -> Result<()> {
         return fault(format!("a kernel of {} inputs got {} arguments", kernel.inputs.len(), args.len()));
     }
     for (number, arg) in args.iter().enumerate() {
-        if let Value::Tensor(tensor) = arg {
-            if kernel.scalar[number] || tensor.dtype() != kernel.inputs[number] {
-                return fault(format!("argument {number} of a kernel has the wrong kind or type"));
-            }
+        if let Value::Tensor(tensor) = arg
+            && (kernel.scalar[number] || tensor.dtype() != kernel.inputs[number])
+        {
+            return fault(format!("argument {number} of a kernel has the wrong kind or type"));
         }
     }
     if !args.iter().any(|arg| matches!(arg, Value::Tensor(_))) {

@@ -197,27 +197,16 @@ versions! {
 }
 
 versions! {
-    /// The largest element of each block of `block` elements (the last may be shorter), NaN aside; true if there
-    /// was a NaN.
-    pub fn block_maxima_f32(x: &[f32], block: usize, out: &mut [f32]) -> bool {
+    /// The largest of each group of elements, NaN aside; element i belongs to group i modulo `out.len()`, and the row
+    /// is no shorter than that. True if there was a NaN.
+    pub fn group_maxima_f32(row: &[f32], out: &mut [f32]) -> bool {
         let mut nan = false;
-        for (out, part) in out.iter_mut().zip(x.chunks(block.max(1))) {
-            let mut lanes = [f32::NEG_INFINITY; 16];
-            let mut odd = [false; 16];
-            let mut whole = part.chunks_exact(16);
-            for group in &mut whole {
-                for lane in 0..16 {
-                    let v = group[lane];
-                    lanes[lane] = if v > lanes[lane] { v } else { lanes[lane] };
-                    odd[lane] |= v != v;
-                }
+        out.fill(f32::NEG_INFINITY);
+        for part in row.chunks(out.len().max(1)) {
+            for (most, &x) in out.iter_mut().zip(part) {
+                nan |= x.is_nan();
+                *most = if x > *most { x } else { *most };
             }
-            for (lane, &v) in whole.remainder().iter().enumerate() {
-                lanes[lane] = if v > lanes[lane] { v } else { lanes[lane] };
-                odd[lane] |= v != v;
-            }
-            nan |= odd.iter().any(|&it| it);
-            *out = lanes.iter().fold(f32::NEG_INFINITY, |most, &v| if v > most { v } else { most });
         }
         nan
     }
@@ -229,7 +218,7 @@ pub type TileCode = unsafe extern "C" fn(n: i64, inputs: *const *const u8, outpu
 
 /// Compiled code of a kernel.
 #[derive(Clone, Copy)]
-pub struct TileFn(TileCode);
+pub struct TileFn(pub(crate) TileCode);
 
 impl TileFn {
     /// # Safety

@@ -41,15 +41,24 @@ pub fn number_edits(text: &str, sites: &[ExpectationSite], outcomes: &[Expectati
 
 /// The edits that add a missing sha256; `hashes` pairs the name of an input with the hash of its bytes.
 pub fn hash_edits(text: &str, inputs: &[InputSite], hashes: &[(String, String)]) -> Vec<Edit> {
-    let missing = inputs.iter().filter(|input| input.sha256.is_none());
+    let missing = inputs.iter().filter(|input| input.sha256.as_deref().is_none_or(|hash| hash == UNKNOWN));
     missing
         .filter_map(|input| {
             let (_, hash) = hashes.iter().find(|(name, _)| *name == input.name)?;
+            let (start, end) = (input.span.start as usize, input.span.end as usize);
+            if input.sha256.is_some() {
+                let mark = format!("\"{UNKNOWN}\"");
+                let start = start + text.get(start..end)?.rfind(&mark)?;
+                return Some(Edit { start, end: start + mark.len(), text: format!("\"{hash}\"") });
+            }
             let place = call_end(text, input.span)?;
             Some(Edit { start: place, end: place, text: format!(", sha256: \"{hash}\"") })
         })
         .collect()
 }
+
+/// What a script states in the place of a hash that it does not know yet.
+const UNKNOWN: &str = "?";
 
 /// The place before the bracket that closes the `file(...)` call in `span`.
 fn call_end(text: &str, span: Span) -> Option<usize> {
@@ -186,5 +195,14 @@ mod tests {
         assert_eq!(new, "input w = file(\"a (1).bin\", sha256: \"abcd\")\nprint(1)\n");
         assert_eq!(changes.len(), 1);
         assert!(hash_edits(text, &[input(Some("ff".to_string()))], &hashes).is_empty());
+    }
+
+    #[test]
+    fn a_hash_that_is_left_open_is_filled_in() {
+        let text = "input w = file(\"a.bin\", sha256: \"?\")\n";
+        let span = span_of(text, text.trim_end());
+        let input = InputSite { name: "w".to_string(), path: "a.bin".to_string(), sha256: Some("?".to_string()), span };
+        let (new, _) = apply(text, hash_edits(text, &[input], &[("w".to_string(), "abcd".to_string())]));
+        assert_eq!(new, "input w = file(\"a.bin\", sha256: \"abcd\")\n");
     }
 }

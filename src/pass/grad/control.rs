@@ -7,6 +7,7 @@
 
 use super::super::copy::{Copier, Names, captured};
 use super::{Outcome, Reverse};
+use crate::base::diag::Diagnostic;
 use crate::base::ops::ScalarOp;
 use crate::ir::{Block, Carried, LocalId, Op, Stmt, Type, builtin_is_pure};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +65,12 @@ impl Reverse<'_> {
 
     /// Computes a block again and reverses it. `adjoints` belong to its results. Gives the adjoints of the locals
     /// in `wanted` that it reached; those of the world around are left alone.
-    fn reversed(&mut self, copy: &Block, adjoints: &[Option<LocalId>], wanted: &BTreeSet<LocalId>) -> Result<BTreeMap<LocalId, LocalId>, crate::base::diag::Diagnostic> {
+    fn reversed(
+        &mut self,
+        copy: &Block,
+        adjoints: &[Option<LocalId>],
+        wanted: &BTreeSet<LocalId>,
+    ) -> Result<BTreeMap<LocalId, LocalId>, Diagnostic> {
         let around = std::mem::take(&mut self.adjoints);
         self.forward(&copy.stmts);
         for (&result, adjoint) in copy.results.iter().zip(adjoints) {
@@ -78,7 +84,14 @@ impl Reverse<'_> {
         Ok(reached)
     }
 
-    pub(super) fn reverse_if(&mut self, cond: LocalId, then: &Block, other: &Block, dest: &[LocalId], adjoints: &[Option<LocalId>]) -> Outcome {
+    pub(super) fn reverse_if(
+        &mut self,
+        cond: LocalId,
+        then: &Block,
+        other: &Block,
+        dest: &[LocalId],
+        adjoints: &[Option<LocalId>],
+    ) -> Outcome {
         debug_assert_eq!(dest.len(), adjoints.len());
         let wanted = self.active_captures(&[then, other]);
         let mut sides = Vec::new();
@@ -111,19 +124,18 @@ impl Reverse<'_> {
 
     pub(super) fn reverse_for(&mut self, stmt: &Stmt, adjoints: &[Option<LocalId>]) -> Outcome {
         let Op::For { var, lo, hi, carried, body } = &stmt.op else { return Ok(()) };
-        let tapes = self.tapes.get(var).cloned().unwrap_or_default();
-        let through: Vec<usize> = (0..carried.len()).filter(|&n| self.is_active(carried[n].param)).collect();
-        let params: BTreeSet<LocalId> = carried.iter().map(|c| c.param).collect();
-        let outside = &self.active_captures(&[body]) - &params;
-
-        let round = self.build.local(Type::INT);
-        let mut sums: Vec<Carried> = Vec::new();
-        for &number in &through {
+        // The adjoints that go through the loop, last round first.
+        let mut through: Vec<(usize, Carried)> = Vec::new();
+        for number in 0..carried.len() {
+            if !self.is_active(carried[number].param) {
+                continue;
+            }
             let init = adjoints[number].unwrap_or_else(|| self.zeros(stmt.dest[number]));
             let param = self.build.local(self.build.ty(init).clone());
-            sums.push(Carried { param, init });
+            through.push((number, Carried { param, init }));
         }
         // The rounds run backwards: lo + hi - 1 - round.
+        let round = self.build.local(Type::INT);
         let ends = self.build.elem(ScalarOp::Add, &[*lo, *hi]);
         let one = self.build.int(1);
         let last = self.build.elem(ScalarOp::Sub, &[ends, one]);
@@ -131,33 +143,11 @@ impl Reverse<'_> {
         let around = self.build.enter();
         let now = self.build.elem(ScalarOp::Sub, &[last, round]);
         let place = self.build.elem(ScalarOp::Sub, &[now, *lo]);
-        let mut names = Names::from([(*var, now)]);
-        for (one, &tape) in carried.iter().zip(&tapes) {
-            let ty = self.build.ty(one.param).clone();
-            let value = self.build.builtin("list_get", vec![tape, place], ty);
-            names.insert(one.param, value);
-        }
-        let starts: Vec<LocalId> = carried.iter().filter_map(|one| names.get(&one.param).copied()).collect();
-        let copy = self.copied(body, names);
-        let mut given = vec![None; carried.len()];
-        through.iter().zip(&sums).for_each(|(&number, sum)| given[number] = Some(sum.param));
-        let wanted = starts.iter().copied().chain(outside.iter().copied()).collect();
-        let reached = self.reversed(&copy, &given, &wanted)?;
-        let mut results: Vec<LocalId> = Vec::new();
-        for (&number, sum) in through.iter().zip(&sums) {
-            // Not the start's own sizes: it may be a value that was never set.
-            results.push(reached.get(&starts[number]).copied().unwrap_or_else(|| self.zeros(sum.param)));
-        }
-        let mut totals = Vec::new();
-        for &local in &outside {
-            if let Some(&part) = reached.get(&local) {
-                let total = self.build.local(self.build.ty(local).clone());
-                results.push(self.plus(local, total, part));
-                totals.push((local, total));
-            }
-        }
+        let made = self.round_reversed((*var, now), place, carried, body, &through);
         let stmts = self.build.leave(around);
+        let (results, totals) = made?;
 
+        let mut sums: Vec<Carried> = through.iter().map(|(_, sum)| *sum).collect();
         for &(local, param) in &totals {
             let init = self.adjoints.remove(&local).unwrap_or_else(|| self.zeros(local));
             sums.push(Carried { param, init });
@@ -165,13 +155,53 @@ impl Reverse<'_> {
         let types: Vec<Type> = sums.iter().map(|sum| self.build.ty(sum.param).clone()).collect();
         let op = Op::For { var: round, lo: *lo, hi: *hi, carried: sums, body: Block { stmts, results } };
         let dest = self.build.emit_as(op, &types);
-        for (&number, &part) in through.iter().zip(&dest) {
-            self.add(carried[number].init, part);
+        for ((number, _), &part) in through.iter().zip(&dest) {
+            self.add(carried[*number].init, part);
         }
-        for ((local, _), &part) in totals.iter().zip(&dest[through.len()..]) {
-            self.total(*local, part);
+        for (&(local, _), &part) in totals.iter().zip(&dest[through.len()..]) {
+            self.total(local, part);
         }
         Ok(())
+    }
+
+    /// Computes one round again and reverses it. `through` has the adjoints of what the round carried on. Gives
+    /// what the reversed round yields, and for each local from outside that it reached the carried sum.
+    fn round_reversed(
+        &mut self,
+        (var, now): (LocalId, LocalId),
+        place: LocalId,
+        carried: &[Carried],
+        body: &Block,
+        through: &[(usize, Carried)],
+    ) -> Result<(Vec<LocalId>, Vec<(LocalId, LocalId)>), Diagnostic> {
+        let tapes = self.tapes.get(&var).cloned().unwrap_or_default();
+        let mut names = Names::from([(var, now)]);
+        let mut starts = Vec::new();
+        for (one, &tape) in carried.iter().zip(&tapes) {
+            let ty = self.build.ty(one.param).clone();
+            let value = self.build.builtin("list_get", vec![tape, place], ty);
+            names.insert(one.param, value);
+            starts.push(value);
+        }
+        let params: BTreeSet<LocalId> = carried.iter().map(|c| c.param).collect();
+        let outside = &self.active_captures(&[body]) - &params;
+        let copy = self.copied(body, names);
+        let mut given = vec![None; carried.len()];
+        through.iter().for_each(|(number, sum)| given[*number] = Some(sum.param));
+        let wanted = starts.iter().chain(&outside).copied().collect();
+        let reached = self.reversed(&copy, &given, &wanted)?;
+        let mut results = Vec::new();
+        for (number, sum) in through {
+            // Not the start's own sizes: it may be a value that was never set.
+            results.push(reached.get(&starts[*number]).copied().unwrap_or_else(|| self.zeros(sum.param)));
+        }
+        let mut totals = Vec::new();
+        for (local, part) in reached.into_iter().filter(|(local, _)| outside.contains(local)) {
+            let total = self.build.local(self.build.ty(local).clone());
+            results.push(self.plus(local, total, part));
+            totals.push((local, total));
+        }
+        Ok((results, totals))
     }
 
     fn plus(&mut self, like: LocalId, a: LocalId, b: LocalId) -> LocalId {

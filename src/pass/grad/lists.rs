@@ -21,7 +21,13 @@ impl Reverse<'_> {
     }
 
     /// The builtins on lists; false if `name` is none of them.
-    pub(super) fn reverse_list_builtin(&mut self, name: &str, axes: &[Axis], args: &[LocalId], adjoint: LocalId) -> bool {
+    pub(super) fn reverse_list_builtin(
+        &mut self,
+        name: &str,
+        axes: &[Axis],
+        args: &[LocalId],
+        adjoint: LocalId,
+    ) -> bool {
         let list = args[0];
         match (name, axes) {
             ("list_push", _) => {
@@ -104,7 +110,8 @@ impl Reverse<'_> {
         let ty = self.build.ty(list).clone();
         let (lo, hi) = (self.build.int(0), self.len(list));
         let init = self.build.emit_as(Op::MakeList(Vec::new()), std::slice::from_ref(&ty))[0];
-        let (var, param, start) = (self.build.local(Type::INT), self.build.local(ty.clone()), self.build.local(Type::INT));
+        let (var, param, start) =
+            (self.build.local(Type::INT), self.build.local(ty.clone()), self.build.local(Type::INT));
         let around = self.build.enter();
         let item = self.item(list, var);
         let len = self.build.size_of(item, axis);

@@ -46,7 +46,8 @@ pub fn gradient(
     let body = std::mem::take(&mut function.body);
     let params = function.params.clone();
     let build = Builder::new(function);
-    let mut reverse = Reverse { module, derivatives, vjps, build, active, adjoints: BTreeMap::new(), tapes: BTreeMap::new() };
+    let mut reverse =
+        Reverse { module, derivatives, vjps, build, active, adjoints: BTreeMap::new(), tapes: BTreeMap::new() };
     let mut results = reverse.whole(body)?;
     reverse.build.span = span;
     for &param in &params[..wrt] {
@@ -143,10 +144,12 @@ impl Reverse<'_> {
             Op::While { .. } => Err(Diagnostic::error("E062", stmt.span, "a `while` loop has no gradient")
                 .note("note", "its number of rounds is known only when it has run")
                 .help("use `for` with a bound, or `stop(..)` around what the loop computes")),
-            Op::Comprehend { .. } => {
-                Err(Diagnostic::error("E063", stmt.span, "a tensor by formula has no gradient by what its formula reads")
-                    .help("write it with operations on whole tensors, or put `stop(..)` around what it reads"))
-            }
+            Op::Comprehend { .. } => Err(Diagnostic::error(
+                "E063",
+                stmt.span,
+                "a tensor by formula has no gradient by what its formula reads",
+            )
+            .help("write it with operations on whole tensors, or put `stop(..)` around what it reads")),
             Op::Call { func, .. } => {
                 let name = self.module.function(*func).name.clone();
                 Err(Diagnostic::error("E061", stmt.span, format!("`{name}` has no gradient"))
@@ -160,7 +163,15 @@ impl Reverse<'_> {
     }
 
     /// The adjoints of an operation that `Derivatives` knows, put in place.
-    fn reverse_named(&mut self, stmt: &Stmt, name: &str, axes: &[Axis], args: &[LocalId], dest: LocalId, adjoint: LocalId) -> Outcome {
+    fn reverse_named(
+        &mut self,
+        stmt: &Stmt,
+        name: &str,
+        axes: &[Axis],
+        args: &[LocalId],
+        dest: LocalId,
+        adjoint: LocalId,
+    ) -> Outcome {
         let types: Vec<Type> = args.iter().map(|&arg| self.build.ty(arg).clone()).collect();
         let result = self.build.ty(dest).clone();
         let Some(rule) = self.vjps.find(self.module, self.derivatives, name, axes, &types, &result)? else {

@@ -79,6 +79,9 @@ impl Reverse<'_> {
         let Some(elem) = self.build.ty(arg).elem() else { return };
         let hit = self.build.elem(ScalarOp::Eq, &[arg, dest]);
         let ties = self.build.reduce(ReduceKind::Count, hit, axes.clone());
+        // A NaN equals nothing, not even itself.
+        let one = self.build.int(1);
+        let ties = self.build.elem(ScalarOp::Max, &[ties, one]);
         let ties = self.build.cast(ties, elem.dtype());
         let share = self.build.elem(ScalarOp::Div, &[adjoint, ties]);
         let zero = self.build.number(elem, 0.0);
@@ -98,9 +101,7 @@ impl Reverse<'_> {
             Op::ScatterAdd { axis, index, .. } if self.build.axes(*index).is_empty() => {
                 self.build.emit(Op::Select { arg: dy, axis: *axis, index: *index })
             }
-            Op::ScatterAdd { axis, index, .. } => {
-                self.build.emit(Op::Gather { arg: dy, axis: *axis, index: *index })
-            }
+            Op::ScatterAdd { axis, index, .. } => self.build.emit(Op::Gather { arg: dy, axis: *axis, index: *index }),
             Op::Slice { axis, to, lo, .. } => {
                 let size = self.build.size_of(arg, *axis);
                 self.build.emit(Op::Pad { arg: dy, from: *to, to: *axis, lo: *lo, size })

@@ -8,7 +8,12 @@ use crate::pass::testing::{Arr, Rules, Val, axis, build, eval, numbers, set, ten
 use crate::pass::{Passes, testing};
 
 /// Builds `f`, differentiates it by all its float parameters up to `wrt`, and compares with differences.
-fn check(params: &[(&str, Type)], wrt: usize, values: Vec<Val>, make: impl FnOnce(&mut Builder, &[LocalId]) -> LocalId) {
+fn check(
+    params: &[(&str, Type)],
+    wrt: usize,
+    values: Vec<Val>,
+    make: impl FnOnce(&mut Builder, &[LocalId]) -> LocalId,
+) {
     let mut module = Module::default();
     let func = module.add(build("f", params, |b, p| vec![make(b, p)]));
     check_in(module, func, wrt, values);
@@ -134,9 +139,7 @@ fn largest_elements_share_between_ties() {
         uneven(b, y)
     });
     let mut module = Module::default();
-    let func = module.add(build("f", &[("x", tensor(F, "a"))], |b, p| {
-        vec![b.reduce(ReduceKind::Max, p[0], set("a"))]
-    }));
+    let func = module.add(build("f", &[("x", tensor(F, "a"))], |b, p| vec![b.reduce(ReduceKind::Max, p[0], set("a"))]));
     let entry = with_grad(&mut module, func, 1);
     Passes::new().lower(&mut module, entry, &mut Rules).unwrap();
     let tied = Arr { dims: vec![(axis("a"), 4)], data: vec![1.0, 3.0, 3.0, 2.0] };
@@ -374,4 +377,60 @@ fn what_has_no_gradient_is_named() {
         b.emit_as(Op::While { carried: vec![Carried { param, init: p[0] }], test, body }, &[Type::FLOAT])[0]
     });
     assert_eq!(looped, "E062: a `while` loop has no gradient");
+}
+
+/// The loss of a sparse dictionary: `mean |relu((x - c) @ w + b) @ v + c - x|^2 + l1 * sum codes`.
+fn dictionary(b: &mut Builder, p: &[LocalId]) -> LocalId {
+    let centred = b.elem(ScalarOp::Sub, &[p[4], p[3]]);
+    let pre = b.emit(Op::Contract { a: centred, b: p[0], axes: set("d") });
+    let pre = b.elem(ScalarOp::Add, &[pre, p[2]]);
+    let zero = b.number(Elem::F32, 0.0);
+    let on = b.elem(ScalarOp::Gt, &[pre, zero]);
+    let codes = b.elem(ScalarOp::Where, &[on, pre, zero]);
+    let back = b.emit(Op::Contract { a: codes, b: p[1], axes: set("f") });
+    let back = b.elem(ScalarOp::Add, &[back, p[3]]);
+    let miss = b.elem(ScalarOp::Sub, &[back, p[4]]);
+    let square = b.elem(ScalarOp::Mul, &[miss, miss]);
+    let per = b.reduce(ReduceKind::Sum, square, set("d"));
+    let total = b.reduce(ReduceKind::SumF64, per, set("s"));
+    let n = b.size_of(per, axis("s"));
+    let n = b.cast(n, DType::F64);
+    let error = b.elem(ScalarOp::Div, &[total, n]);
+    let l1 = b.reduce(ReduceKind::SumF64, codes, set("sf"));
+    let l1 = b.elem(ScalarOp::Mul, &[l1, p[5]]);
+    b.elem(ScalarOp::Add, &[error, l1])
+}
+
+fn dictionary_params() -> [(&'static str, Type); 6] {
+    let t = |axes: &str| tensor(Elem::F32, axes);
+    [("w", t("df")), ("v", t("fd")), ("b", t("f")), ("c", t("d")), ("x", t("sd")), ("l1", Type::FLOAT)]
+}
+
+#[test]
+fn a_dictionary_by_differences() {
+    let (d, f, s) = (("d", 2), ("f", 3), ("s", 4));
+    let values = vec![
+        numbers(&[d, f], 1),
+        numbers(&[f, d], 2),
+        numbers(&[f], 3),
+        numbers(&[d], 4),
+        numbers(&[s, d], 5),
+        Val::T(Arr::scalar(0.3)),
+    ];
+    check(&dictionary_params(), 4, values, dictionary);
+}
+
+/// As much work as written by hand: six products, no repetition in memory, five kernels.
+#[test]
+fn a_dictionary_costs_what_it_must() {
+    let mut module = Module::default();
+    let func = module.add(build("loss", &dictionary_params(), |b, p| vec![dictionary(b, p)]));
+    let entry = with_grad(&mut module, func, 4);
+    let mut passes = Passes::new();
+    passes.lower(&mut module, entry, &mut Rules).unwrap();
+    let mut after = Module::default();
+    passes.optimise(&module, entry, &mut after).unwrap();
+    let text = crate::ir::print::function(&after, entry);
+    let counts = ["@[", "kernel(", "expand", "call"].map(|word| text.matches(word).count());
+    assert_eq!(counts, [6, 5, 0, 0], "{text}");
 }

@@ -58,7 +58,7 @@ impl<'a> Slice<'a> {
     }
 
     pub fn pointer(self) -> *const u8 {
-        each!(Slice, self, x => x.as_ptr() as *const u8)
+        each!(Slice, self, x => x.as_ptr().cast())
     }
 }
 
@@ -89,7 +89,7 @@ impl<'a> SliceMut<'a> {
     }
 
     pub fn pointer(&mut self, start: usize) -> *mut u8 {
-        each!(SliceMut, self, x => x[start..].as_mut_ptr() as *mut u8)
+        each!(SliceMut, self, x => x[start..].as_mut_ptr().cast())
     }
 
     /// Copies from a slice of the same type and length.

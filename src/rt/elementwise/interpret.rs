@@ -34,10 +34,10 @@ impl Program {
             }
             program.slot_of.push(slot);
             // Only now may the operands' slots be given away: a step never writes where it reads.
-            for at in 0..=number {
-                if last[at] == number {
-                    free.push(program.slot_of[at]);
-                    last[at] = usize::MAX;
+            for (last, &slot) in last.iter_mut().zip(&program.slot_of) {
+                if *last == number {
+                    free.push(slot);
+                    *last = usize::MAX;
                 }
             }
         }

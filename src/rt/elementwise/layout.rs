@@ -104,7 +104,8 @@ impl Layout {
     }
 
     fn cut(mut lens: Vec<usize>, strides: Vec<Vec<isize>>, args: &[Option<&Tensor>]) -> Layout {
-        let like_result: Vec<isize> = (0..lens.len()).map(|i| lens[i + 1..].iter().product::<usize>() as isize).collect();
+        let like_result: Vec<isize> =
+            (0..lens.len()).map(|i| lens[i + 1..].iter().product::<usize>() as isize).collect();
         let operand = |(strides, arg): (Vec<isize>, &Option<&Tensor>)| Operand {
             offset: arg.map_or(0, |tensor| tensor.offset),
             flat: arg.is_some() && strides == like_result,

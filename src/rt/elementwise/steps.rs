@@ -92,11 +92,19 @@ macro_rules! float {
                 ScalarOp::Pow => zip(a, b, out, $pow),
                 ScalarOp::Neg => map(a, out, |x| -x),
                 ScalarOp::Abs => map(a, out, |x| x.abs()),
-                ScalarOp::Sign => map(a, out, |x| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }),
+                ScalarOp::Sign => map(a, out, |x| {
+                    if x > 0.0 {
+                        1.0
+                    } else if x < 0.0 {
+                        -1.0
+                    } else {
+                        x
+                    }
+                }),
                 ScalarOp::Floor => map(a, out, |x| x.floor()),
                 ScalarOp::Sqrt => map(a, out, |x| x.sqrt()),
-                ScalarOp::Min => zip(a, b, out, |x, y| if x < y || x != x { x } else { y }),
-                ScalarOp::Max => zip(a, b, out, |x, y| if x > y || x != x { x } else { y }),
+                ScalarOp::Min => zip(a, b, out, |x, y| if x < y || x.is_nan() { x } else { y }),
+                ScalarOp::Max => zip(a, b, out, |x, y| if x > y || x.is_nan() { x } else { y }),
                 _ => {
                     out.copy_from_slice(a);
                     $tile(op, out);

@@ -69,10 +69,10 @@ fn load(job: &Job, outputs: &[SliceMut], tile: Tile, at: usize, size: usize, scr
 
 /// The elements of one input for this tile, after `load`.
 fn input<'a>(job: &'a Job, number: usize, tile: Tile, scratch: &'a Scratch) -> Slice<'a> {
-    if let Input::Tensor(source) = &job.inputs[number] {
-        if let Some(start) = job.layout.contiguous(number, tile) {
-            return source.part(start, tile.len);
-        }
+    if let Input::Tensor(source) = &job.inputs[number]
+        && let Some(start) = job.layout.contiguous(number, tile)
+    {
+        return source.part(start, tile.len);
     }
     match &scratch.inputs[number] {
         Some(cells) if job.code.is_some() && job.kernel.scalar[number] => cells.slice(1),

@@ -69,7 +69,7 @@ pub(super) const LOG_TERMS: [f64; 10] = [
 ];
 /// erf(x)/x in x^2 for |x| <= 1.
 const ERF_NEAR: [f64; 12] = [
-    1.1283791670955126,
+    std::f64::consts::FRAC_2_SQRT_PI,
     -0.37612638903183543,
     0.11283791670945006,
     -0.02686617064323777,

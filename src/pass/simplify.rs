@@ -1,3 +1,0 @@
-//! (to be written)
-use crate::ir::{Function, Module};
-pub fn simplify(_module: &Module, _function: &mut Function) {}
