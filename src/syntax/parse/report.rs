@@ -140,8 +140,9 @@ fn expected(failure: &Failure) -> String {
     } else if failed(Rule::ident) || failed(Rule::pattern) || failed(Rule::generic) || failed(Rule::param) {
         found.push("a name".to_string());
     }
+    let value_or_type = value || failed(Rule::ty);
     for sign in SIGNS {
-        let part_of_value = value && matches!(*sign, "{" | "(" | "[" | "..");
+        let part_of_value = value_or_type && matches!(*sign, "{" | "(" | "[" | "..");
         let part_of_operator = operator && matches!(*sign, "(" | "[" | "<" | ">" | ".." | "|>" | "=");
         if looked(sign) && !part_of_value && !part_of_operator {
             found.push(format!("`{sign}`"));

@@ -16,6 +16,7 @@ pub(super) const TABLE: &[Entry] = &[
     braces,
     is_word,
     pub_word,
+    if_after_value,
     lone_else,
     reserved_name,
 ];
@@ -169,6 +170,22 @@ fn pub_word(fault: &Fault) -> Option<Slip> {
         return None;
     }
     fault.slip(fault.at - 1, fault.at - 1, "`pub` stands before `fn` and `type` only", "leave `pub` away")
+}
+
+/// `a if test else b`
+fn if_after_value(fault: &Fault) -> Option<Slip> {
+    if fault.near(0) != "if" || fault.at == 0 || !fault.ends_value(fault.at - 1) {
+        return None;
+    }
+    let other = (fault.at..fault.tokens.len()).find(|&i| fault.nth(i) == "else");
+    let help = match other {
+        Some(other) => {
+            let test = fault.between(fault.at + 1, other);
+            format!("if {test} {{ {} }} else {{ {} }}", fault.left(), fault.right(other))
+        }
+        None => format!("if test {{ {} }} else {{ b }}", fault.left()),
+    };
+    fault.here("the test comes before the values", help)
 }
 
 fn lone_else(fault: &Fault) -> Option<Slip> {
