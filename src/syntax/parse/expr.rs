@@ -17,7 +17,9 @@ impl Builder {
     fn expr_at(&mut self, pair: Pair, span: Span) -> Option<Expr> {
         let kind = match pair.as_rule() {
             Rule::expr => return self.pipeline(pair),
-            Rule::or_expr | Rule::and_expr | Rule::cmp_expr | Rule::add_expr | Rule::mul_expr => return self.chain(pair),
+            Rule::or_expr | Rule::and_expr | Rule::cmp_expr | Rule::add_expr | Rule::mul_expr => {
+                return self.chain(pair);
+            }
             Rule::not_expr | Rule::unary => return self.prefixed(pair),
             Rule::range_expr => self.range(pair)?,
             Rule::pow_expr => return self.power(pair),
@@ -195,9 +197,7 @@ impl Builder {
                 let mut inner = parts(part);
                 let first = inner.next()?;
                 match first.as_rule() {
-                    Rule::arg_name => {
-                        Some(Arg { name: self.idents(first).pop(), value: self.expr(inner.next()?)? })
-                    }
+                    Rule::arg_name => Some(Arg { name: self.idents(first).pop(), value: self.expr(inner.next()?)? }),
                     _ => Some(Arg { name: None, value: self.expr(first)? }),
                 }
             })
@@ -258,7 +258,16 @@ fn passes_on(rule: Rule) -> bool {
     use Rule::*;
     matches!(
         rule,
-        expr | stage | or_expr | and_expr | not_expr | cmp_expr | range_expr | add_expr | mul_expr | unary | pow_expr
+        expr | stage
+            | or_expr
+            | and_expr
+            | not_expr
+            | cmp_expr
+            | range_expr
+            | add_expr
+            | mul_expr
+            | unary
+            | pow_expr
             | postfix_expr
     )
 }

@@ -124,8 +124,28 @@ fn is_word(rule: Rule) -> bool {
     use Rule::*;
     matches!(
         rule,
-        kw_experiment | kw_use | kw_as | kw_axis | kw_like | kw_input | kw_type | kw_vjp | kw_site | kw_fn | kw_expect
-            | kw_capture | kw_fit | kw_plot | kw_let | kw_for | kw_in | kw_while | kw_return | kw_if | kw_else | kw_match
+        kw_experiment
+            | kw_use
+            | kw_as
+            | kw_axis
+            | kw_like
+            | kw_input
+            | kw_type
+            | kw_vjp
+            | kw_site
+            | kw_fn
+            | kw_expect
+            | kw_capture
+            | kw_fit
+            | kw_plot
+            | kw_let
+            | kw_for
+            | kw_in
+            | kw_while
+            | kw_return
+            | kw_if
+            | kw_else
+            | kw_match
     )
 }
 

@@ -121,7 +121,8 @@ fn short(text: &str) -> String {
 
 /// Signs and words worth naming, in the order in which they are named.
 const SIGNS: &[&str] = &[
-    ")", "]", "}", ",", ":", "=", "=>", "->", "|>", "{", "(", "[", "<", ">", "~", "+-", "..", "in", "like", "as", "else", "mut",
+    ")", "]", "}", ",", ":", "=", "=>", "->", "|>", "{", "(", "[", "<", ">", "~", "+-", "..", "in", "like", "as",
+    "else", "mut",
 ];
 
 /// What could have stood there: `a value`, `` `)` or an operator``.

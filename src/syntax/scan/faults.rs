@@ -6,8 +6,21 @@ use crate::base::span::Span;
 
 /// Words that start an item; one of them in the first column ends whatever was left open above it.
 const ITEM_WORDS: &[&str] = &[
-    "let", "fn", "pub", "type", "axis", "use", "input", "capture", "fit", "plot", "expect", "experiment", "for",
-    "while", "intrinsic",
+    "let",
+    "fn",
+    "pub",
+    "type",
+    "axis",
+    "use",
+    "input",
+    "capture",
+    "fit",
+    "plot",
+    "expect",
+    "experiment",
+    "for",
+    "while",
+    "intrinsic",
 ];
 
 pub(super) struct Fault {
@@ -46,8 +59,12 @@ impl Scanner<'_> {
             );
         }
         diagnostic = match open.kind {
-            Kind::Text => diagnostic.help("a text ends on the line where it starts; write `\\n` for a line end inside it"),
-            Kind::Hole => diagnostic.help("braces in a text hold an expression, `{x:.3}`; write `{{` for a brace itself"),
+            Kind::Text => {
+                diagnostic.help("a text ends on the line where it starts; write `\\n` for a line end inside it")
+            }
+            Kind::Hole => {
+                diagnostic.help("braces in a text hold an expression, `{x:.3}`; write `{{` for a brace itself")
+            }
             _ => diagnostic.here(format!("needs a `{}`", closing(open.kind))),
         };
         if let Some(help) = self.axes_before_call(open) {
@@ -77,7 +94,8 @@ impl Scanner<'_> {
         let mut diagnostic = Diagnostic::error("E002", span, message);
         if let Some(open) = self.open.last() {
             let inner = Span::new(self.file, open.at, open.at + 1);
-            diagnostic = diagnostic.label(inner, format!("the bracket that is open here needs a `{}`", closing(open.kind)));
+            diagnostic =
+                diagnostic.label(inner, format!("the bracket that is open here needs a `{}`", closing(open.kind)));
         }
         Fault { diagnostic, at: self.at }
     }

@@ -6,7 +6,6 @@ use super::{Kind, Scanner, ends_with_word, starts_with_word};
 /// Reserved words among them: a line that starts with one, in the first column, continues nothing.
 const FRESH_WORDS: &[&str] = &["let", "pub", "type", "axis", "use", "for", "while"];
 
-
 impl Scanner<'_> {
     pub(super) fn line_end(&mut self) -> Result<(), Fault> {
         if self.in_text() {

@@ -211,7 +211,8 @@ impl Scanner<'_> {
     fn word(&mut self) -> Result<(), Fault> {
         let start = self.at;
         let rest = &self.source.as_bytes()[start..];
-        let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'')).count();
+        let length =
+            rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'')).count();
         self.at += length;
         let nests = match &self.source[start..self.at] {
             "fn" | "match" | "list" | "if" => true,
@@ -338,20 +339,26 @@ mod tests {
         assert_eq!(texts("a # not +\n# |> f\n\n |> g\nh"), ["a # not +\n# |> f\n\n |> g", "h"]);
         assert_eq!(texts("if a {\n}\nelse {\n}\nelse_"), ["if a {\n}\nelse {\n}", "else_"]);
         assert_eq!(texts("let t: list<int>\nb\na >\n c"), ["let t: list<int>", "b", "a >\n c"]);
-        assert_eq!(texts("pub intrinsic fn f(x)\n  vjp(y, dy) {}\nvjp(1)"), ["pub intrinsic fn f(x)\n  vjp(y, dy) {}\nvjp(1)"]);
+        assert_eq!(
+            texts("pub intrinsic fn f(x)\n  vjp(y, dy) {}\nvjp(1)"),
+            ["pub intrinsic fn f(x)\n  vjp(y, dy) {}\nvjp(1)"]
+        );
         assert_eq!(texts("let a =\nlet b = 1"), ["let a =", "let b = 1"]);
     }
 
     #[test]
     fn comments_and_continued_line_ends_become_spaces() {
-        assert_eq!(scan(FileId(0), "f(a, # é (\n b) # c\nd").text, "f(a,        b)    \nd");
+        assert_eq!(scan(FileId(0), "f(a, # é (\n b) # c\nd").text, "f(a,         b)    \nd");
         assert_eq!(scan(FileId(0), "\"# {x} {{\" # y").text, "\"# {x} {{\"    ");
         assert_eq!(scan(FileId(0), "\u{feff}a").text, "   a");
     }
 
     #[test]
     fn doc_lines_belong_to_the_next_item_or_to_the_file() {
-        let scan = scan(FileId(0), "## File.\n\n## One\n##   two\n# other\nlet a = 1\nlet b = 2 ## no doc\n## C\n\n## D\nlet c = 3");
+        let scan = scan(
+            FileId(0),
+            "## File.\n\n## One\n##   two\n# other\nlet a = 1\nlet b = 2 ## no doc\n## C\n\n## D\nlet c = 3",
+        );
         let docs: Vec<Option<&str>> = scan.pieces.iter().map(|piece| piece.doc.as_deref()).collect();
         assert_eq!(scan.doc.as_deref(), Some("File."));
         assert_eq!(docs, [Some("One\n  two"), None, Some("C\n\nD")]);

@@ -145,7 +145,9 @@ impl<'a> Fault<'a> {
         let Some(token) = self.tokens.get(index) else { return false };
         match token.kind {
             Kind::Number | Kind::Text => true,
-            Kind::Word => !is_reserved(self.nth(index)) || matches!(self.nth(index), "true" | "false" | "fn" | "if" | "match"),
+            Kind::Word => {
+                !is_reserved(self.nth(index)) || matches!(self.nth(index), "true" | "false" | "fn" | "if" | "match")
+            }
             _ => matches!(self.nth(index), "(" | "[" | "{"),
         }
     }
@@ -162,7 +164,8 @@ impl<'a> Fault<'a> {
                 _ if self.ends_value(i - 1) => i -= 1,
                 _ => return i,
             }
-            let joined = i > 0 && (self.nth(i - 1) == "." || (matches!(self.nth(i), "(" | "[") && self.ends_value(i - 1)));
+            let joined =
+                i > 0 && (self.nth(i - 1) == "." || (matches!(self.nth(i), "(" | "[") && self.ends_value(i - 1)));
             if !joined {
                 return i;
             }

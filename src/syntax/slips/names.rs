@@ -41,7 +41,9 @@ pub fn unknown_name(name: &str) -> Option<&'static str> {
     Some(match name {
         "None" | "null" | "nil" | "undefined" => "there is no empty value; a field or a parameter can have a default",
         "range" => "a loop counts with two dots:  for i in 0..n { ... }",
-        "np" | "numpy" | "torch" | "jnp" | "jax" | "tf" => "functions stand alone, with axes in brackets:  mean[pos](x)",
+        "np" | "numpy" | "torch" | "jnp" | "jax" | "tf" => {
+            "functions stand alone, with axes in brackets:  mean[pos](x)"
+        }
         "einsum" | "matmul" | "dot" | "bmm" => "name the axes that are summed over:  x @[dmodel] y",
         "reshape" | "view" | "flatten" => "name the axes:  x[(batch, pos) -> sample]  or  x[dmodel -> (head, dhead)]",
         "transpose" | "permute" | "swapaxes" => "axes have names and no order, so nothing is transposed",

@@ -87,7 +87,12 @@ fn brace_in_text(fault: &Fault) -> Option<Slip> {
     let inside = fault.kind(0) == Kind::Text && fault.text[fault.tokens[fault.at].start..].contains('}');
     let empty = fault.near(0) == "}" && fault.near(-1) == "{" && fault.kind(-2) == Kind::Text;
     if empty {
-        return fault.slip(fault.at - 1, fault.at, "braces in a text hold a value", "{x:.3}, or `{{` and `}}` for braces");
+        return fault.slip(
+            fault.at - 1,
+            fault.at,
+            "braces in a text hold a value",
+            "{x:.3}, or `{{` and `}}` for braces",
+        );
     }
     if !inside || fault.touches_previous() && fault.near(-1) == "}" && !fault.near(0).contains('}') {
         return None;
@@ -128,7 +133,8 @@ fn field_separator(fault: &Fault) -> Option<Slip> {
     if fault.near(0) == ";" {
         return fault.here("fields are separated by `,` or by lines", "{ a: 1, b: 2 }");
     }
-    let next_field = fault.kind(0) == Kind::Word && fault.near(1) == ":" && fault.at > 0 && fault.ends_value(fault.at - 1);
+    let next_field =
+        fault.kind(0) == Kind::Word && fault.near(1) == ":" && fault.at > 0 && fault.ends_value(fault.at - 1);
     if !next_field {
         return None;
     }
@@ -193,7 +199,8 @@ fn missing_equals(fault: &Fault) -> Option<Slip> {
     let after_name = start + 2 == fault.at || (fault.nth(start + 1) == "mut" && start + 3 == fault.at);
     let sets = matches!(word, "let" | "axis" | "input" | "type" | "site");
     let brace = fault.near(0) == "{";
-    if !sets || !after_name || fault.kind(-1) != Kind::Word || !fault.starts_value(fault.at) || brace && word != "type" {
+    if !sets || !after_name || fault.kind(-1) != Kind::Word || !fault.starts_value(fault.at) || brace && word != "type"
+    {
         return None;
     }
     let value = if brace { "{ ... }" } else { fault.right(fault.at - 1) };
@@ -255,7 +262,8 @@ fn capture_without_sites(fault: &Fault) -> Option<Slip> {
 /// A line that starts with an operator.
 fn operator_first(fault: &Fault) -> Option<Slip> {
     let sign = fault.near(0);
-    let operator = matches!(sign, "+" | "*" | "/" | "%" | "^" | "==" | "!=" | "<" | ">" | "<=" | ">=" | "@[" | "." | "=");
+    let operator =
+        matches!(sign, "+" | "*" | "/" | "%" | "^" | "==" | "!=" | "<" | ">" | "<=" | ">=" | "@[" | "." | "=");
     if !fault.starts_line() || !(operator || matches!(sign, "and" | "or")) {
         return None;
     }
@@ -268,7 +276,8 @@ fn operator_first(fault: &Fault) -> Option<Slip> {
 
 /// The item ends where a value has to follow.
 fn unfinished(fault: &Fault) -> Option<Slip> {
-    const OPERATORS: &[&str] = &["=", "+", "-", "*", "/", "%", "^", "==", "!=", "<", ">", "<=", ">=", "and", "or", "not", "|>", "=>", "+="];
+    const OPERATORS: &[&str] =
+        &["=", "+", "-", "*", "/", "%", "^", "==", "!=", "<", ">", "<=", ">=", "and", "or", "not", "|>", "=>", "+="];
     let last = fault.near(-1);
     let ended = matches!(fault.kind(0), Kind::Line | Kind::End) || fault.near(0) == "}" || fault.near(0) == ")";
     if fault.at == 0 || !ended || !OPERATORS.contains(&last) {

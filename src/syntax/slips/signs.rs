@@ -97,7 +97,8 @@ fn double_slash(fault: &Fault) -> Option<Slip> {
     if first || fault.kind(1) == Kind::Word && fault.kind(2) == Kind::Word {
         return fault.here("a comment starts with `#`", "# a comment");
     }
-    let help = format!("whole-number division:  div({}, {});  a comment starts with `#`", fault.left(), fault.right(fault.at));
+    let help =
+        format!("whole-number division:  div({}, {});  a comment starts with `#`", fault.left(), fault.right(fault.at));
     fault.here("`//` is no operator", help)
 }
 
@@ -222,7 +223,8 @@ fn pair(fault: &Fault) -> Option<Slip> {
 /// Does the line start with `fn name`?
 fn heads_function(fault: &Fault) -> bool {
     let start = fault.start();
-    let named = |i: usize| fault.nth(i) == "fn" && fault.tokens.get(i + 1).is_some_and(|token| token.kind == Kind::Word);
+    let named =
+        |i: usize| fault.nth(i) == "fn" && fault.tokens.get(i + 1).is_some_and(|token| token.kind == Kind::Word);
     named(start) || (fault.nth(start) == "pub" && named(start + 1))
 }
 
@@ -281,7 +283,9 @@ fn equals(fault: &Fault) -> Option<Slip> {
         Some((open, "(")) if named && fault.is_call(open) => {
             fault.here("an argument is named with `:`", format!("{name}: {value}"))
         }
-        Some((_, "{")) if named && fault.in_record() => fault.here("a field is set with `:`", format!("{name}: {value}")),
+        Some((_, "{")) if named && fault.in_record() => {
+            fault.here("a field is set with `:`", format!("{name}: {value}"))
+        }
         Some((_, "[")) if named => fault.here("an axis is indexed with `:`", format!("{name}: {value}")),
         Some((_, "(")) => test(fault, fault.left()),
         _ if fault.back().any(|i| matches!(fault.nth(i), "if" | "while" | "not" | "and" | "or")) => {

@@ -52,7 +52,10 @@ fn lambda(fault: &Fault) -> Option<Slip> {
 fn definition(fault: &Fault) -> Option<Slip> {
     let start = fault.start();
     let word = fault.nth(start);
-    if start + 1 != fault.at || !matches!(word, "def" | "function" | "func" | "fun" | "proc") || fault.kind(0) != Kind::Word {
+    if start + 1 != fault.at
+        || !matches!(word, "def" | "function" | "func" | "fun" | "proc")
+        || fault.kind(0) != Kind::Word
+    {
         return None;
     }
     let close = fault.close_of(fault.at + 1);
@@ -92,7 +95,10 @@ fn import(fault: &Fault) -> Option<Slip> {
 fn type_definition(fault: &Fault) -> Option<Slip> {
     let start = fault.start();
     let word = fault.nth(start);
-    if start + 1 != fault.at || !matches!(word, "class" | "struct" | "record" | "interface") || fault.kind(0) != Kind::Word {
+    if start + 1 != fault.at
+        || !matches!(word, "class" | "struct" | "record" | "interface")
+        || fault.kind(0) != Kind::Word
+    {
         return None;
     }
     let help = format!("type {} = {{ W: f32[dmodel, feature] }}", fault.near(0));
@@ -104,7 +110,8 @@ fn list_comprehension(fault: &Fault) -> Option<Slip> {
     if fault.near(0) != "for" || !(fault.inside("[") || fault.inside("(")) {
         return None;
     }
-    fault.here("a tensor is built from its axes", "[i in pos => int(i)]  has one place for each entry of the axis `pos`")
+    fault
+        .here("a tensor is built from its axes", "[i in pos => int(i)]  has one place for each entry of the axis `pos`")
 }
 
 /// `let f = fn name(x) ...`, or `fn name(x) { .. }` inside a block.
@@ -201,7 +208,8 @@ fn reserved_name(fault: &Fault) -> Option<Slip> {
     if !is_reserved(word) {
         return None;
     }
-    let names = matches!(fault.near(-1), "let" | "mut" | "fn" | "axis" | "type" | "." | "site" | "input" | "for" | "->");
+    let names =
+        matches!(fault.near(-1), "let" | "mut" | "fn" | "axis" | "type" | "." | "site" | "input" | "for" | "->");
     let field = fault.near(1) == ":" && (fault.in_record() || fault.inside("(") || fault.inside("["));
     if !(names || field) {
         return None;
