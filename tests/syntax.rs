@@ -55,6 +55,23 @@ fn programs_parse() {
     }
 }
 
+/// The programs of the repository itself, as deep as folders go.
+#[test]
+fn the_library_and_the_examples_parse() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("stdlib"), root.join("examples")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "exp") {
+                check_shown(&path.display().to_string(), &std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+}
+
 #[test]
 fn trees() {
     for path in files("trees") {
