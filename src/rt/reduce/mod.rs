@@ -9,7 +9,7 @@ mod fold;
 mod tests;
 
 pub use engine::{Engine, Source, TILE};
-pub use fold::{FloatSum, Fold};
+pub use fold::{FloatSum, Fold, FromF64, ToF64};
 
 use super::copy::read_run;
 use super::error::{Error, Result, code};
@@ -18,7 +18,7 @@ use super::value::Value;
 use super::walk::Walk;
 use crate::base::axis::Axis;
 use crate::base::ops::{DType, ReduceKind};
-use fold::{Extreme, IntSum, Ordered, Place, ToF64, Truth};
+use fold::{Extreme, IntSum, Ordered, Place, Truth};
 
 /// The elements of `t` reduced along `axes`, which it has. A scalar if no axis is left.
 pub fn reduce(kind: ReduceKind, t: &Tensor, axes: &[Axis]) -> Result<Value> {
