@@ -19,9 +19,7 @@ use crate::session::{Failure, Output, Session, Settings, verify as verdicts};
 
 /// A session for a script, or for the prompt in the current folder.
 pub fn session(common: &Common, folder: &Path, show: Show) -> Session {
-    if let Some(threads) = common.threads {
-        blas::set_threads(Some(threads.into()));
-    }
+    blas::set_threads(common.threads.map(usize::from));
     let mut overrides = BTreeMap::new();
     overrides.extend(common.overrides.iter().cloned());
     let settings = Settings {
