@@ -96,16 +96,16 @@ fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Result
     }
 }
 
-/// An operation on scalars directly; on tensors as a kernel of one step.
+/// An operation on scalars (or texts) directly; on tensors as a kernel of one step.
 fn elementwise_op(op: ScalarOp, args: Vec<Value>) -> Result<Vec<Value>> {
+    if !args.iter().any(|arg| matches!(arg, Value::Tensor(_))) {
+        return elementwise::scalar(op, &args).map(|value| vec![value]);
+    }
     let mut inputs = Vec::with_capacity(args.len());
     let mut scalar = Vec::with_capacity(args.len());
     for arg in &args {
         inputs.push(dtype(arg)?);
         scalar.push(!matches!(arg, Value::Tensor(_)));
-    }
-    if scalar.iter().all(|&is| is) {
-        return elementwise::scalar(op, &args).map(|value| vec![value]);
     }
     elementwise::run(&single_step(op, inputs, scalar), None, args)
 }

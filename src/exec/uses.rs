@@ -55,3 +55,41 @@ pub fn reads(block: &Block, local: LocalId) -> bool {
             op => op.operands().contains(&local) || op.blocks().iter().any(|inner| reads(inner, local)),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::span::Span;
+
+    fn stmt(dest: &[u32], op: Op) -> Stmt {
+        Stmt { dest: dest.iter().map(|&local| LocalId(local)).collect(), op, span: Span::default() }
+    }
+
+    fn locals(numbers: &[u32]) -> Vec<LocalId> {
+        numbers.iter().map(|&local| LocalId(local)).collect()
+    }
+
+    #[test]
+    fn the_last_mention_of_what_is_dropped_next_is_taken() {
+        let twice = Op::MakeList(locals(&[0, 0, 1]));
+        let stmts = [stmt(&[2], twice), stmt(&[], Op::Drop(LocalId(0))), stmt(&[3], Op::Copy(LocalId(1)))];
+        assert_eq!(takes(&stmts, 0, &locals(&[0, 0, 1])), [false, true, false]);
+        assert_eq!(takes(&stmts, 2, &locals(&[1])), [false]);
+    }
+
+    #[test]
+    fn what_a_loop_reads_inside_is_not_taken_before_it() {
+        let body = Block { stmts: vec![stmt(&[4], Op::Copy(LocalId(0)))], results: locals(&[4]) };
+        let carried = vec![crate::ir::Carried { param: LocalId(3), init: LocalId(0) }];
+        let op = Op::For { var: LocalId(5), lo: LocalId(1), hi: LocalId(1), carried, body };
+        let stmts = [stmt(&[2], op), stmt(&[], Op::Drop(LocalId(0)))];
+        assert_eq!(takes(&stmts, 0, &locals(&[0])), [false]);
+    }
+
+    #[test]
+    fn a_block_gives_away_what_it_made_and_shares_the_rest() {
+        let block = Block { stmts: vec![stmt(&[4], Op::Copy(LocalId(0)))], results: locals(&[4, 0, 3, 4]) };
+        assert_eq!(yield_takes(&block, &locals(&[3]), &[]), [false, false, true, true]);
+        assert_eq!(yield_takes(&block, &[], &locals(&[0])), [false, true, false, true]);
+    }
+}

@@ -42,7 +42,7 @@ impl Lower<'_, '_> {
     }
 
     /// Moves the objects among `from` into the slots of `to`.
-    fn arrange(&mut self, from: &[LocalId], take: &[bool], to: &[LocalId], span: Span) -> Result<()> {
+    pub fn arrange(&mut self, from: &[LocalId], take: &[bool], to: &[LocalId], span: Span) -> Result<()> {
         let mut moves = Vec::new();
         for ((&from, &take), &to) in from.iter().zip(take).zip(to) {
             if let (Some(slot), Some(target)) = (self.slots.get(from), self.slots.get(to)) {
@@ -103,7 +103,8 @@ impl Lower<'_, '_> {
 
     /// Leaves if somebody pressed Ctrl-C.
     fn interruption(&mut self, span: Span) -> Result<()> {
-        let flag = self.b.ins().load(types::I8, MemFlagsData::new().with_notrap(), self.interrupt, 0);
+        // An atomic load is made anew each time; a plain one could be taken from the loop around this one.
+        let flag = self.b.ins().atomic_load(types::I8, trusted(), self.interrupt);
         let (cold, next) = (self.b.create_block(), self.b.create_block());
         self.b.ins().brif(flag, cold, &[], next, &[]);
         self.b.switch_to_block(cold);

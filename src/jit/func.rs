@@ -44,6 +44,10 @@ pub fn slots(function: &Function) -> Slots {
     slots
 }
 
+fn taken(locals: &[LocalId], take: &[bool]) -> Vec<LocalId> {
+    locals.iter().zip(take).filter(|(_, take)| **take).map(|(local, _)| *local).collect()
+}
+
 /// The machine type of an element type.
 pub fn machine(dtype: DType) -> Type {
     match dtype {
@@ -103,15 +107,14 @@ pub fn lower(
     let exchange = b.ins().load(types::I64, trusted().with_readonly(), state, state::EXCHANGE);
     let interrupt = b.ins().load(types::I64, trusted().with_readonly(), state, state::INTERRUPT);
     let failed = b.create_block();
-    let locals = function.locals.len();
     let mut lower = Lower {
         unit,
         module,
         function,
         b,
         slots: slots(function),
-        scalars: vec![None; locals],
-        defined: vec![false; locals],
+        scalars: vec![None; function.locals.len()],
+        defined: vec![false; function.locals.len()],
         views: BTreeMap::new(),
         lazies: BTreeMap::new(),
         may_be_lazy: super::views::may_be_lazy(function),
@@ -211,7 +214,7 @@ impl Lower<'_, '_> {
             Op::Call { func, args } => {
                 let take = uses::takes(stmts, index, args);
                 self.call(stmt, *func, args, &take)?;
-                emptied.extend(args.iter().zip(&take).filter(|(_, take)| **take).map(|(local, _)| *local));
+                emptied.extend(taken(args, &take));
             }
             Op::Return(locals) => {
                 self.leave(locals, stmt.span)?;
@@ -220,11 +223,21 @@ impl Lower<'_, '_> {
             _ => {
                 let operands = stmt.op.operands();
                 let take = uses::takes(stmts, index, &operands);
-                self.execute(stmt, &operands, &take)?;
-                emptied.extend(operands.iter().zip(&take).filter(|(_, take)| **take).map(|(local, _)| *local));
+                match stmt.op {
+                    Op::Copy(_) => self.copy(stmt, &operands, &take)?,
+                    _ => self.execute(stmt, &operands, &take)?,
+                }
+                emptied.extend(taken(&operands, &take));
             }
         }
         Ok(true)
+    }
+
+    /// The same object in another slot.
+    fn copy(&mut self, stmt: &Stmt, operands: &[LocalId], take: &[bool]) -> Result<()> {
+        self.arrange(operands, take, &stmt.dest, stmt.span)?;
+        stmt.dest.iter().for_each(|dest| self.defined[dest.0 as usize] = true);
+        Ok(())
     }
 
     fn constant(&mut self, dest: LocalId, constant: &Const) {

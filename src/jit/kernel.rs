@@ -40,7 +40,8 @@ pub struct Plan {
     /// The function on a tile that makes the value.
     pub call: Vec<Option<&'static str>>,
     pub home: Vec<Option<Home>>,
-    pub scratches: usize,
+    /// The element type of each scratch tile.
+    pub scratches: Vec<DType>,
     pub segments: usize,
 }
 
@@ -52,7 +53,7 @@ impl Plan {
             segment: vec![0; inputs],
             call: vec![None; inputs],
             home: Vec::new(),
-            scratches: 0,
+            scratches: Vec::new(),
             segments: 1,
         };
         for step in &kernel.steps {
@@ -85,8 +86,8 @@ impl Plan {
             self.home[value] = Some(match output {
                 Some(output) => Home::Output(output),
                 None => {
-                    self.scratches += 1;
-                    Home::Scratch(self.scratches - 1)
+                    self.scratches.push(kernel.dtype(value as u32));
+                    Home::Scratch(self.scratches.len() - 1)
                 }
             });
         }
@@ -96,7 +97,8 @@ impl Plan {
     pub fn steps<'k>(&self, kernel: &'k Kernel, segment: usize) -> Vec<(usize, &'k Step)> {
         let first = kernel.inputs.len();
         let numbered = kernel.steps.iter().enumerate().map(|(at, step)| (first + at, step));
-        numbered.filter(|&(value, _)| self.varies[value] && self.call[value].is_none() && self.segment[value] == segment).collect()
+        let here = |value: usize| self.varies[value] && self.call[value].is_none() && self.segment[value] == segment;
+        numbered.filter(|&(value, _)| here(value)).collect()
     }
 
     /// What the loop `segment` writes: values and where to.
@@ -139,7 +141,7 @@ pub fn supported(kernel: &Kernel) -> bool {
     }
     let complete = kernel.scalar.len() == kernel.inputs.len()
         && kernel.outputs.iter().all(|&output| (output as usize) < known);
-    complete && Plan::new(kernel).scratches <= MOST_BUFFERS
+    complete && Plan::new(kernel).scratches.len() <= MOST_BUFFERS
 }
 
 fn implemented(op: ScalarOp, dtype: DType) -> bool {
@@ -205,8 +207,8 @@ pub fn lower(
 
 impl Loops<'_, '_> {
     fn whole(&mut self) -> Result<()> {
-        for _ in 0..self.plan.scratches {
-            let bytes = (TILE * 8) as u32;
+        for dtype in self.plan.scratches.clone() {
+            let bytes = (TILE * dtype.bytes()) as u32;
             let slot = self.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 4));
             let address = self.b.ins().stack_addr(types::I64, slot, 0);
             self.scratches.push(address);
@@ -280,4 +282,83 @@ pub unsafe fn tile_function(address: *const u8) -> TileFn {
     let code = unsafe { std::mem::transmute::<*const u8, TileCode>(address) };
     // SAFETY: the loops run over `0..n` of each buffer, whose types are the kernel's; nothing in them can unwind.
     unsafe { TileFn::new(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(op: ScalarOp, args: &[u32], result: DType) -> Step {
+        Step { op, args: args.to_vec(), result }
+    }
+
+    /// `x * exp(x - s)`, and the exponential itself.
+    fn exponential() -> Kernel {
+        let f = DType::F32;
+        let steps = vec![
+            step(ScalarOp::Sub, &[0, 1], f),
+            step(ScalarOp::Exp, &[2], f),
+            step(ScalarOp::Mul, &[0, 3], f),
+        ];
+        Kernel { inputs: vec![f, f], scalar: vec![false, true], steps, outputs: vec![4, 3] }
+    }
+
+    #[test]
+    fn functions_on_tiles_stand_between_loops() {
+        let kernel = exponential();
+        let plan = Plan::new(&kernel);
+        assert_eq!(plan.segments, 2);
+        // The exponential is made in place in its own output, so it needs no scratch.
+        assert_eq!(plan.home[3], Some(Home::Output(1)));
+        assert!(plan.scratches.is_empty());
+        assert_eq!(plan.stores(&kernel, 0), vec![(2, Home::Output(1))]);
+        assert_eq!(plan.stores(&kernel, 1), vec![(4, Home::Output(0))]);
+    }
+
+    #[test]
+    fn scalar_parts_are_computed_once() {
+        let mut kernel = exponential();
+        kernel.scalar = vec![true, true];
+        kernel.inputs.push(DType::F32);
+        kernel.scalar.push(false);
+        for step in &mut kernel.steps {
+            step.args.iter_mut().filter(|arg| **arg >= 2).for_each(|arg| *arg += 1);
+        }
+        kernel.steps.push(step(ScalarOp::Add, &[2, 5], DType::F32));
+        kernel.outputs = vec![6];
+        let plan = Plan::new(&kernel);
+        assert_eq!((plan.segments, plan.steps(&kernel, 0).len()), (1, 1));
+    }
+
+    #[test]
+    fn integers_that_can_overflow_are_left_to_the_interpreter() {
+        let i = DType::I64;
+        let kernel = |op: ScalarOp, result| Kernel {
+            inputs: vec![i, i],
+            scalar: vec![false, false],
+            steps: vec![step(op, &[0, 1], result)],
+            outputs: vec![2],
+        };
+        assert!(!supported(&kernel(ScalarOp::Add, i)));
+        assert!(supported(&kernel(ScalarOp::Max, i)));
+        assert!(supported(&kernel(ScalarOp::Lt, DType::Bool)));
+    }
+
+    #[test]
+    fn loops_over_floats_use_vectors_and_masks_stay_in_them() {
+        let mut unit = Unit::new(false).unwrap();
+        let mut context = Context::new();
+        let f = DType::F32;
+        let steps = vec![
+            step(ScalarOp::Gt, &[0, 1], DType::Bool),
+            step(ScalarOp::Where, &[2, 0, 1], f),
+            step(ScalarOp::Mul, &[3, 0], f),
+        ];
+        let kernel = Kernel { inputs: vec![f, f], scalar: vec![false, true], steps, outputs: vec![4] };
+        lower(&mut unit, &kernel, &mut context, &mut FunctionBuilderContext::new()).unwrap();
+        let text = context.func.display().to_string();
+        assert_eq!(text.matches("load.f32x4").count(), 4, "{text}");
+        assert_eq!(text.matches("bitselect").count(), 4, "{text}");
+        assert!(!text.contains("fma"), "{text}");
+    }
 }

@@ -26,7 +26,7 @@ enum Mode {
     Vectors(DType),
 }
 
-/// One loop: what it does, how, and from which element on.
+/// What one loop does.
 struct Round<'k> {
     steps: Vec<(usize, &'k Step)>,
     stores: Vec<(usize, Home)>,
@@ -81,7 +81,8 @@ impl Loops<'_, '_> {
     fn has_vector_form(&self, step: &Step, float: DType) -> bool {
         use ScalarOp::*;
         let from = self.kernel.dtype(step.args[0]);
-        let operands = step.args.iter().all(|&arg| matches!(self.kernel.dtype(arg), DType::Bool) || self.kernel.dtype(arg) == float);
+        let fits = |dtype: DType| dtype == DType::Bool || dtype == float;
+        let operands = step.args.iter().all(|&arg| fits(self.kernel.dtype(arg)));
         operands
             && match step.op {
                 Add | Sub | Mul | Div | IntDiv | Neg | Abs | Sign | Floor | Sqrt | Min | Max => true,
@@ -113,18 +114,21 @@ impl Loops<'_, '_> {
         Ok(self.b.block_params(after)[0])
     }
 
-    fn vector_round(&mut self, round: &Round, dtype: DType, at: Value) -> Result<()> {
+    /// What a round reads from memory: addresses of floats, masks already loaded.
+    fn sources(&mut self, round: &Round, at: Value) -> Result<Vec<(usize, Value, Option<Vec<Value>>)>> {
         let mut sources = Vec::new();
         for &value in &round.loads {
             let from = self.source(value).ok_or_else(|| internal("a value of a kernel is nowhere"))?;
-            let bytes = self.kernel.dtype(value as u32);
-            let address = self.element(from, at, bytes);
-            let masks = match bytes {
-                DType::Bool => Some(self.load_masks(address)),
-                _ => None,
-            };
+            let dtype = self.kernel.dtype(value as u32);
+            let address = self.element(from, at, dtype);
+            let masks = if dtype == DType::Bool { Some(self.load_masks(address)) } else { None };
             sources.push((value, address, masks));
         }
+        Ok(sources)
+    }
+
+    fn vector_round(&mut self, round: &Round, dtype: DType, at: Value) -> Result<()> {
+        let sources = self.sources(round, at)?;
         let mut masks: Vec<Vec<Value>> = vec![Vec::new(); round.stores.len()];
         for vector in 0..VECTORS {
             let mut values: Vec<Option<Value>> = vec![None; self.plan.varies.len()];

@@ -18,7 +18,7 @@ pub mod unit;
 pub mod views;
 
 use crate::base::span::Span;
-use crate::exec::{DEPTH_LIMIT, Engine, Fault, graph, internal};
+use crate::exec::{Engine, Fault, graph, internal};
 use crate::ir::{FuncId, Function, Module};
 use crate::rt::ctx::Ctx;
 use crate::rt::elementwise::TileFn;
@@ -26,7 +26,7 @@ use crate::rt::error::{Error, Result};
 use crate::rt::value::Value;
 
 use state::{Run, Site, State, from_cell, to_cell};
-use unit::{Native, Unit};
+use unit::{Ready, Unit};
 
 /// The compiling engine. It serves one module (and what is appended to it), keeping code by `FuncId`.
 #[derive(Default)]
@@ -66,24 +66,19 @@ impl Engine for Jit {
     ) -> std::result::Result<Vec<Value>, Fault> {
         let outside = |error: Error| Fault::new(error, Span::default());
         let unit = self.unit(ctx.check_finite).map_err(outside)?;
-        unit.compile(module, func).map_err(outside)?;
-        let native = unit.native(func).map_err(outside)?;
-        let frames = match graph::is_recursive(module, func) {
-            true => DEPTH_LIMIT as usize * unit.largest_frame + SMALL_STACK,
-            false => graph::reachable(module, func).len() * unit.largest_frame,
-        };
-        let entry =
-            Entry { native, function: module.function(func), sites: &unit.sites, kernels: &unit.kernels, cells: unit.cells };
-        if frames <= SMALL_STACK {
+        let ready = unit.ready(module, func).map_err(outside)?;
+        let function = module.function(func);
+        let entry = Entry { ready, function, sites: &unit.sites, kernels: &unit.kernels, cells: unit.cells };
+        if ready.stack <= SMALL_STACK {
             return entry.call(args, globals, ctx);
         }
-        graph::on_large_stack(frames + RUNTIME_STACK, || entry.call(args, globals, ctx))
+        graph::on_large_stack(ready.stack + RUNTIME_STACK, || entry.call(args, globals, ctx))
     }
 }
 
 /// What a call from outside needs of a unit.
 struct Entry<'a> {
-    native: Native,
+    ready: Ready,
     function: &'a Function,
     sites: &'a [Site],
     kernels: &'a [Option<TileFn>],
@@ -113,7 +108,7 @@ impl Entry<'_> {
         let mut state = State { exchange: cells.as_mut_ptr(), interrupt, depth, cells, run };
         // SAFETY: the unit that compiled the code is borrowed through its sites until the call is over; the state
         // has the cells, slots and sites that the code was compiled for, and nobody else uses it during the call.
-        let status = unsafe { (self.native)(&mut state, 0) };
+        let status = unsafe { (self.ready.native)(&mut state, 0) };
         if status != 0 {
             let unknown = || Fault::new(internal("machine code failed without a fault"), Span::default());
             return Err(state.run.fault.take().unwrap_or_else(unknown));
@@ -132,7 +127,7 @@ impl Entry<'_> {
             }
         }
         cells.resize(self.cells.max(cells.len()), 0);
-        objects.resize(objects.len().max(func::slots(self.function).count as usize), Value::None);
+        objects.resize(objects.len().max(self.ready.slots as usize), Value::None);
         Ok((cells, objects))
     }
 

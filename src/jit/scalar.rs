@@ -43,7 +43,7 @@ impl Lower<'_, '_> {
             Plan::If(ok, value) => self.guarded(stmt, args, ok, |_| value)?,
             Plan::Then(ok, late) => self.guarded(stmt, args, ok, |lower| lower.late(late, &values))?,
         };
-        let result = self.finite(stmt, op, args, dtype, result)?;
+        let result = self.finite(stmt, args, result)?;
         self.bind_scalar(stmt.dest[0], result);
         Ok(())
     }
@@ -72,9 +72,8 @@ impl Lower<'_, '_> {
     }
 
     /// With `--check-finite`: a NaN or infinity goes to the executor, which knows whether the operands are to blame.
-    fn finite(&mut self, stmt: &Stmt, op: ScalarOp, args: &[LocalId], dtype: DType, value: Value) -> Result<Value> {
-        let inputs = vec![dtype; op.arity()];
-        let result = if matches!(op, ScalarOp::Where) { self.function.ty(stmt.dest[0]).dtype() } else { Some(op.result(&inputs)) };
+    fn finite(&mut self, stmt: &Stmt, args: &[LocalId], value: Value) -> Result<Value> {
+        let result = self.function.ty(stmt.dest[0]).dtype();
         let Some(result @ (DType::F32 | DType::F64)) = result.filter(|_| self.unit.check_finite) else {
             return Ok(value);
         };

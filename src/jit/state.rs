@@ -133,6 +133,41 @@ impl Action {
     }
 }
 
+/// In a word or two, for dumps.
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Action::Execute(work) => write!(f, "execute {}", work.work),
+            Action::Arrange(moves) => write!(f, "move {} values", moves.len()),
+            Action::Release(slots) => write!(f, "release slots {slots:?}"),
+            Action::Prepare { args, .. } => write!(f, "prepare a call with {} objects", args.len()),
+            Action::Leave { results, .. } => write!(f, "leave with {} objects", results.len()),
+            Action::Finish(slots) => write!(f, "results into slots {slots:?}"),
+            Action::Trace => write!(f, "trace"),
+            Action::Depth => write!(f, "too deep"),
+            Action::Interrupt => write!(f, "interrupt"),
+            Action::Buffers { axes, .. } => write!(f, "buffers over {axes:?}"),
+            Action::View { slot, axes, .. } => write!(f, "layout of slot {slot} over {axes:?}"),
+            Action::Chain { slot, links } => write!(f, "slot {slot} read out of bounds, {} indices", links.len()),
+        }
+    }
+}
+
+impl std::fmt::Display for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Work::Op(op) => write!(f, "{op:?}"),
+            Work::Kernel(_, kernel, code) => {
+                let names: Vec<&str> = kernel.steps.iter().map(|step| step.op.name()).collect();
+                let how = code.map_or("interpreted".to_string(), |number| format!("compiled as kernel {number}"));
+                write!(f, "kernel {} ({how})", names.join(" "))
+            }
+            Work::GlobalGet(global) => write!(f, "global {}", global.0),
+            Work::GlobalSet(global) => write!(f, "set global {}", global.0),
+        }
+    }
+}
+
 /// The bits of a scalar in an exchange cell; `None` for other values.
 pub fn to_cell(value: &Value) -> Option<u64> {
     Some(match value {

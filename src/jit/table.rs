@@ -172,4 +172,32 @@ mod tests {
         assert_eq!(tile_symbol(ScalarOp::Pow, DType::F32), None);
         assert!(tile_symbol(ScalarOp::Exp, DType::F32).is_some());
     }
+
+    #[test]
+    fn a_panic_becomes_a_fault_with_the_place_of_its_site() {
+        use crate::base::span::{FileId, Span};
+        use crate::jit::state::{Action, Run};
+        let span = Span::new(FileId(0), 3, 4);
+        let sites = [Site { span, action: Action::Depth }];
+        let (mut ctx, mut globals) = (crate::exec::oracle::tests::quiet(), Vec::new());
+        let run = Run {
+            ctx: &mut ctx,
+            globals: &mut globals,
+            sites: &sites,
+            kernels: &[],
+            objects: Vec::new(),
+            returned: Vec::new(),
+            fault: None,
+        };
+        let none = std::ptr::null_mut();
+        let mut state = State { exchange: none, interrupt: none.cast_const().cast(), depth: 0, cells: Vec::new(), run };
+        fn panics(_: &mut Step, _: &Site) -> Result<(), Failure> {
+            panic!("on purpose")
+        }
+        assert_eq!(guarded(&mut state, 0, 0, panics), 1);
+        let fault = state.run.fault.take();
+        assert!(fault.is_some_and(|fault| fault.span == span && fault.error.message.contains("on purpose")));
+        assert_eq!(guarded(&mut state, 0, 7, panics), 1);
+        assert!(state.run.fault.is_some());
+    }
 }

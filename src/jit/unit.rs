@@ -4,7 +4,7 @@
 
 use cranelift::codegen::Context;
 use cranelift::codegen::control::ControlPlane;
-use cranelift::codegen::ir::UserFuncName;
+use cranelift::codegen::ir::{FuncRef, UserFuncName};
 use cranelift::codegen::isa::OwnedTargetIsa;
 use cranelift::jit::{JITBuilder, JITModule};
 use cranelift::module::{FuncId as Compiled, Linkage, Module as _, default_libcall_names};
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::base::kernel::Kernel;
 use crate::base::span::Span;
-use crate::exec::{graph, internal};
+use crate::exec::{DEPTH_LIMIT, graph, internal};
 use crate::ir::{FuncId, Module};
 use crate::rt::elementwise::TileFn;
 use crate::rt::error::Result;
@@ -40,8 +40,19 @@ pub struct Unit {
     waiting: Vec<(usize, Compiled)>,
     imports: BTreeMap<&'static str, Compiled>,
     functions: BTreeMap<FuncId, Entry>,
-    /// Bytes of machine stack that the largest frame needs.
-    pub largest_frame: usize,
+    /// Functions that were called from outside, ready.
+    ready: BTreeMap<FuncId, Ready>,
+    /// Bytes of machine stack that the largest frame of a function needs.
+    largest_frame: usize,
+}
+
+/// What a call from outside has to know about a function.
+#[derive(Clone, Copy)]
+pub struct Ready {
+    pub native: Native,
+    pub slots: u32,
+    /// Bytes of machine stack that the deepest chain of calls needs.
+    pub stack: usize,
 }
 
 /// A function of the IR in this unit.
@@ -67,6 +78,7 @@ impl Unit {
             waiting: Vec::new(),
             imports: BTreeMap::new(),
             functions: BTreeMap::new(),
+            ready: BTreeMap::new(),
             largest_frame: 0,
         })
     }
@@ -76,22 +88,32 @@ impl Unit {
     }
 
     /// Compiles a function and everything it reaches, as far as that is not done yet.
-    pub fn compile(&mut self, module: &Module, func: FuncId) -> Result<()> {
-        if self.functions.get(&func).is_some_and(|entry| entry.defined) {
-            return Ok(());
+    pub fn ready(&mut self, module: &Module, func: FuncId) -> Result<Ready> {
+        if let Some(&ready) = self.ready.get(&func) {
+            return Ok(ready);
         }
+        let reachable = graph::reachable(module, func);
         let mut scratch = FunctionBuilderContext::new();
-        for id in graph::reachable(module, func) {
+        for &id in &reachable {
             let entry = self.declare(id)?;
             if entry.defined {
                 continue;
             }
             let mut context = self.inner()?.make_context();
             func::lower(self, module, id, &mut context, &mut scratch)?;
-            self.define(entry.code, &mut context)?;
+            let frame = self.define(entry.code, &mut context)?;
+            self.largest_frame = self.largest_frame.max(frame);
             self.functions.insert(id, Entry { defined: true, ..entry });
         }
-        self.finish()
+        self.finish()?;
+        let depth = if graph::is_recursive(module, func) { DEPTH_LIMIT as usize + 1 } else { reachable.len() };
+        let ready = Ready {
+            native: self.native(func)?,
+            slots: func::slots(module.function(func)).count,
+            stack: depth * self.largest_frame,
+        };
+        self.ready.insert(func, ready);
+        Ok(ready)
     }
 
     /// The text of one function: CLIF, or the machine's own assembly.
@@ -99,7 +121,7 @@ impl Unit {
         let mut context = self.inner()?.make_context();
         func::lower(self, module, func, &mut context, &mut FunctionBuilderContext::new())?;
         if !asm {
-            return Ok(context.func.display().to_string());
+            return Ok(format!("{}{}", self.legend(), context.func.display()));
         }
         context.set_disasm(true);
         let isa = self.isa.clone();
@@ -109,8 +131,24 @@ impl Unit {
         Ok(compiled.vcode.clone().unwrap_or_default())
     }
 
+    /// What the numbers in a dump mean: functions by their cranelift names, sites by their numbers.
+    fn legend(&self) -> String {
+        let imports = self.imports.iter().map(|(name, id)| (id.as_u32(), name.to_string()));
+        let mut names: Vec<(u32, String)> = imports.collect();
+        names.extend(self.functions.iter().map(|(func, entry)| (entry.code.as_u32(), format!("function {}", func.0))));
+        names.sort();
+        let mut text = String::new();
+        for (number, name) in names {
+            text.push_str(&format!("; u0:{number} is {name}\n"));
+        }
+        for (number, site) in self.sites.iter().enumerate() {
+            text.push_str(&format!("; site {number} at {}: {}\n", site.span.start, site.action));
+        }
+        text
+    }
+
     /// The address of a compiled function.
-    pub fn native(&mut self, func: FuncId) -> Result<Native> {
+    fn native(&mut self, func: FuncId) -> Result<Native> {
         let entry = self.functions.get(&func).copied().filter(|entry| entry.defined);
         let entry = entry.ok_or_else(|| internal("a function was not compiled"))?;
         let address = self.inner()?.get_finalized_function(entry.code);
@@ -134,13 +172,13 @@ impl Unit {
     }
 
     /// A reference, inside the function being built, to another function of the IR.
-    pub fn function_ref(&mut self, func: FuncId, target: &mut codegen::ir::Function) -> Result<codegen::ir::FuncRef> {
+    pub fn function_ref(&mut self, func: FuncId, target: &mut codegen::ir::Function) -> Result<FuncRef> {
         let entry = self.declare(func)?;
         Ok(self.inner()?.declare_func_in_func(entry.code, target))
     }
 
     /// A reference to an entry of the table.
-    pub fn import_ref(&mut self, name: &'static str, target: &mut codegen::ir::Function) -> Result<codegen::ir::FuncRef> {
+    pub fn import_ref(&mut self, name: &'static str, target: &mut codegen::ir::Function) -> Result<FuncRef> {
         let id = match self.imports.get(name) {
             Some(&id) => id,
             None => {
@@ -204,14 +242,15 @@ impl Unit {
         Ok(number)
     }
 
-    fn define(&mut self, code: Compiled, context: &mut Context) -> Result<()> {
+    /// Adds finished CLIF to the module; gives the bytes of its frame.
+    fn define(&mut self, code: Compiled, context: &mut Context) -> Result<usize> {
         context.func.name = UserFuncName::user(0, code.as_u32());
         self.inner()?.define_function(code, context).map_err(refused)?;
         let layout = context.compiled_code().and_then(|compiled| compiled.buffer.frame_layout());
         let frame = layout.map_or(0, |layout| layout.frame_to_fp_offset as usize);
-        self.largest_frame = self.largest_frame.max(frame + 64);
         self.inner()?.clear_context(context);
-        Ok(())
+        // Saved registers and the return address come on top.
+        Ok(frame + 128)
     }
 
     fn finish(&mut self) -> Result<()> {

@@ -11,6 +11,8 @@ pub mod fuse;
 pub mod grad;
 pub mod inline;
 mod returns;
+#[cfg(test)]
+mod random;
 pub mod simplify;
 #[cfg(test)]
 mod testing;

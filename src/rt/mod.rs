@@ -3,9 +3,11 @@
 //! It knows no syntax, no IR and no sessions. Errors are values of `error::Error`; nothing here prints, and
 //! nothing panics on data. Everything that compiled code may call is in `table`.
 
+pub mod aligned;
 pub mod blas;
 pub mod builtins;
 pub mod contract;
+pub mod copy;
 pub mod ctx;
 pub mod elementwise;
 pub mod error;
@@ -21,4 +23,7 @@ pub mod select;
 pub mod simd;
 pub mod table;
 pub mod tensor;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod value;
+pub mod walk;

@@ -40,55 +40,12 @@ pub enum Buffer {
     Bool(Arc<Aligned<u8>>),
 }
 
+use super::copy;
 use super::error::{Error, Result, code};
 use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
-use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, OnceLock};
 
-/// One cache line; makes a vector of them aligned to 64 bytes.
-#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
-
-/// A fixed-length array aligned to 64 bytes.
-#[derive(Clone)]
-pub struct Aligned<T> {
-    lines: Vec<Line>,
-    len: usize,
-    element: std::marker::PhantomData<T>,
-}
-
-impl<T: bytemuck::Pod> Aligned<T> {
-    pub fn zeros(len: usize) -> Aligned<T> {
-        let lines = (len * size_of::<T>()).div_ceil(64);
-        Aligned { lines: vec![Line([0; 64]); lines], len, element: std::marker::PhantomData }
-    }
-
-    pub fn from_slice(values: &[T]) -> Aligned<T> {
-        let mut out = Aligned::zeros(values.len());
-        out.copy_from_slice(values);
-        out
-    }
-}
-
-impl<T: bytemuck::Pod> Deref for Aligned<T> {
-    type Target = [T];
-    fn deref(&self) -> &[T] {
-        &bytemuck::cast_slice(&self.lines)[..self.len]
-    }
-}
-
-impl<T: bytemuck::Pod> DerefMut for Aligned<T> {
-    fn deref_mut(&mut self) -> &mut [T] {
-        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
-    }
-}
-
-impl<T> std::fmt::Debug for Aligned<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{} elements]", self.len)
-    }
-}
+pub use super::aligned::Aligned;
 
 /// Rust types that can be elements.
 pub trait Element: bytemuck::Pod + Send + Sync + PartialOrd {
@@ -125,6 +82,31 @@ element!(f32, F32, DType::F32);
 element!(f64, F64, DType::F64);
 element!(i64, I64, DType::I64);
 element!(u8, Bool, DType::Bool);
+
+/// Runs an expression with a type name standing for the element type of a `DType`.
+macro_rules! with_element {
+    ($dtype:expr, $name:ident => $body:expr) => {
+        match $dtype {
+            $crate::base::ops::DType::F32 => {
+                type $name = f32;
+                $body
+            }
+            $crate::base::ops::DType::F64 => {
+                type $name = f64;
+                $body
+            }
+            $crate::base::ops::DType::I64 => {
+                type $name = i64;
+                $body
+            }
+            $crate::base::ops::DType::Bool => {
+                type $name = u8;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use with_element;
 
 fn origins() -> std::sync::MutexGuard<'static, Vec<String>> {
     static ORIGINS: OnceLock<Mutex<Vec<String>>> = OnceLock::new();
@@ -164,13 +146,18 @@ impl Tensor {
 
     pub fn zeros(dtype: DType, axes: &[(Axis, usize)]) -> Result<Tensor> {
         let count = checked_count(axes)?;
-        let buffer = match dtype {
-            DType::F32 => f32::wrap(Aligned::zeros(count)),
-            DType::F64 => f64::wrap(Aligned::zeros(count)),
-            DType::I64 => i64::wrap(Aligned::zeros(count)),
-            DType::Bool => u8::wrap(Aligned::zeros(count)),
-        };
+        let buffer = with_element!(dtype, T => T::wrap(Aligned::zeros(count)));
         Ok(Tensor { dims: dense_dims(axes), offset: 0, buffer })
+    }
+
+    /// A dense tensor with the axes, lengths and origins of `dims`, in their order. The strides of `dims` do not matter.
+    pub fn dense_over<T: Element>(dims: &[Dim], values: Aligned<T>) -> Result<Tensor> {
+        let axes: Vec<(Axis, usize)> = dims.iter().map(|dim| (dim.axis, dim.len)).collect();
+        let mut out = Tensor::dense(&axes, values)?;
+        for (new, old) in out.dims.iter_mut().zip(dims) {
+            new.origin = old.origin;
+        }
+        Ok(out)
     }
 
     pub fn rank(&self) -> usize {
@@ -217,6 +204,13 @@ impl Tensor {
         T::open(&self.buffer).map(|values| &values[..])
     }
 
+    /// The whole buffer of elements that are known to be of this type; an internal error otherwise.
+    pub fn store<T: Element>(&self) -> Result<&[T]> {
+        self.raw::<T>().ok_or_else(|| {
+            Error::new(code::INTERNAL, format!("elements are {:?}, not {:?}", self.dtype(), T::DTYPE))
+        })
+    }
+
     /// The elements in physical order, if they lie there densely (first dim slowest); otherwise `None`.
     pub fn as_dense<T: Element>(&self) -> Option<&[T]> {
         let raw = self.raw::<T>()?;
@@ -226,6 +220,9 @@ impl Tensor {
     /// Do the elements lie densely in the order of `dims`?
     pub fn is_dense(&self) -> bool {
         let mut expected = 1isize;
+        if self.elements() == 0 {
+            return true;
+        }
         for dim in self.dims.iter().rev() {
             if dim.len != 1 && dim.stride != expected {
                 return false;
@@ -249,24 +246,11 @@ impl Tensor {
 
     /// A dense copy in physical order.
     pub fn copied(&self) -> Result<Tensor> {
-        fn copy<T: Element>(tensor: &Tensor, view: ArrayViewD<T>) -> Result<Tensor> {
-            let mut values = Aligned::<T>::zeros(tensor.elements());
-            let shape: Vec<usize> = tensor.dims.iter().map(|dim| dim.len).collect();
-            if let Ok(mut target) = ndarray::ArrayViewMutD::from_shape(IxDyn(&shape), &mut values[..]) {
-                target.assign(&view);
-            }
-            let mut out = Tensor::dense(&tensor.shape(), values)?;
-            for (new, old) in out.dims.iter_mut().zip(&tensor.dims) {
-                new.origin = old.origin;
-            }
-            Ok(out)
-        }
-        match self.dtype() {
-            DType::F32 => copy::<f32>(self, self.view()?),
-            DType::F64 => copy::<f64>(self, self.view()?),
-            DType::I64 => copy::<i64>(self, self.view()?),
-            DType::Bool => copy::<u8>(self, self.view()?),
-        }
+        with_element!(self.dtype(), T => {
+            let mut values = Aligned::<T>::scratch(self.elements());
+            copy::write_all(self.store::<T>()?, self.offset, &self.dims, &mut values);
+            Tensor::dense_over(&self.dims, values)
+        })
     }
 
     /// An `ndarray` view with the dims in physical order. Bounds are checked by ndarray.

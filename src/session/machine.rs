@@ -21,8 +21,8 @@ impl Machine {
             locus: env!("CARGO_PKG_VERSION").to_string(),
             processor: processor_name(),
             features: features(),
-            openblas: blas::version(),
-            kernel: blas::kernel_name(),
+            openblas: blas::info().config,
+            kernel: blas::corename(),
             threads: rayon::current_num_threads(),
         }
     }

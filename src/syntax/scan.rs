@@ -150,10 +150,12 @@ impl Scanner<'_> {
             }
         }
         if let Some(&last) = self.open.last() {
-            self.found.open_end = self.found.errors.is_empty() && !self.in_text();
+            self.found.open_end |= self.found.errors.is_empty() && !self.in_text();
             return Err(self.unclosed(last, None));
         }
-        self.found.open_end = self.found.errors.is_empty() && self.line_goes_on();
+        if self.found.errors.is_empty() {
+            self.found.open_end = self.line_goes_on();
+        }
         self.end_piece(self.source.len());
         let doc = self.docs.take();
         if self.found.pieces.is_empty() && self.found.doc.is_none() {
@@ -196,8 +198,7 @@ impl Scanner<'_> {
             b'"' => self.push(Kind::Text)?,
             b')' => self.pop(Kind::Round)?,
             b']' => self.pop(Kind::Square)?,
-            b'}' if matches!(self.open.last(), Some(Open { kind: Kind::Hole, .. })) => self.pop(Kind::Hole)?,
-            b'}' => self.pop(Kind::Brace)?,
+            b'}' => self.pop(self.nearest_brace())?,
             b';' if self.open.is_empty() => {
                 self.end_piece(self.at);
                 self.at += 1;
@@ -260,8 +261,17 @@ impl Scanner<'_> {
             }
             // The bracket it would close is further out, so the one in between was never closed.
             Some(open) if self.open.iter().any(|other| other.kind == kind) => Err(self.unclosed(open, Some(self.at))),
-            _ => Err(self.closes_nothing(kind)),
+            _ => match self.left_open(self.at) {
+                Some(open) => Err(self.unclosed(open, None)),
+                None => Err(self.closes_nothing(kind)),
+            },
         }
+    }
+
+    /// What a `}` is meant to close.
+    fn nearest_brace(&self) -> Kind {
+        let braces = self.open.iter().rfind(|open| matches!(open.kind, Kind::Brace | Kind::Hole));
+        braces.map_or(Kind::Brace, |open| open.kind)
     }
 
     fn line_end(&mut self) -> Result<(), Fault> {
@@ -381,8 +391,9 @@ impl Scanner<'_> {
     }
 
     fn unclosed_text(&self) -> Fault {
-        let last = self.open.iter().rfind(|open| matches!(open.kind, Kind::Text | Kind::Hole));
-        match last {
+        // With a hole open, the quote that ended the line is more likely its text's own.
+        let hole = self.open.iter().find(|open| open.kind == Kind::Hole);
+        match hole.or_else(|| self.open.iter().rfind(|open| open.kind == Kind::Text)) {
             Some(&open) => self.unclosed(open, None),
             None => self.closes_nothing(Kind::Text),
         }
@@ -390,10 +401,9 @@ impl Scanner<'_> {
 
     fn unclosed(&self, open: Open, closer: Option<usize>) -> Fault {
         let at = closer.unwrap_or(self.at);
-        let limit = self.piece_start.and_then(|start| next_item(self.source, start)).unwrap_or(at);
-        // An item starts before the fault was noticed: the bracket was left open above it.
-        let above = limit < at && !self.in_text();
-        let open = if above { self.open.iter().rfind(|other| other.at < limit).copied().unwrap_or(open) } else { open };
+        let left_open = self.left_open(at);
+        let above = left_open.is_some();
+        let open = left_open.unwrap_or(open);
         let span = Span::new(self.file, open.at, open.at + 1);
         let message = match open.kind {
             Kind::Text => "this text is not closed".to_string(),
@@ -413,7 +423,25 @@ impl Scanner<'_> {
             Kind::Hole => diagnostic.help("braces in a text hold an expression, `{x:.3}`; write `{{` for a brace itself"),
             _ => diagnostic.here(format!("needs a `{}`", closing(open.kind))),
         };
+        if let Some(help) = self.axes_before_call(open) {
+            diagnostic = diagnostic.help(help);
+        }
         Fault { diagnostic, at }
+    }
+
+    /// The innermost bracket that was open where, before `at`, an item seems to start.
+    fn left_open(&self, at: usize) -> Option<Open> {
+        let limit = self.piece_start.and_then(|start| next_item(self.source, start))?;
+        self.open.iter().rfind(|open| limit < at && open.at < limit).copied()
+    }
+
+    /// `mean[pos(x)`: the axes end before the arguments.
+    fn axes_before_call(&self, open: Open) -> Option<String> {
+        let inside = &self.source[open.at + 1..];
+        let function = self.source[..open.at].rsplit(|c: char| !is_word_char(c)).next()?;
+        let axes = &inside[..inside.find(|c: char| !is_word_char(c) && !matches!(c, ',' | ' ' | '.'))?];
+        let call = inside[axes.len()..].starts_with('(') && !axes.trim().is_empty() && !function.is_empty();
+        if open.kind == Kind::Square && call { Some(format!("{function}[{axes}](...)")) } else { None }
     }
 
     fn closes_nothing(&self, kind: Kind) -> Fault {

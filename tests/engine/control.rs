@@ -6,7 +6,7 @@ use locus::ir::*;
 use locus::rt::value::Value;
 
 /// `fn fib(n) = if n < 2 { n } else { fib(n - 1) + fib(n - 2) }`
-fn fib(module: &mut Module) -> FuncId {
+pub fn fib(module: &mut Module) -> FuncId {
     let id = FuncId(module.functions.len() as u32);
     let (mut b, params) = Build::new("fib", &[Type::INT]);
     let n = params[0];
@@ -209,4 +209,114 @@ fn conversions_and_index_checks_agree_at_the_edges() {
     for x in [edge, -edge * 1.001, f64::NAN, f64::INFINITY] {
         assert_eq!(run.fault(func, &[x.into()]).0, "R005");
     }
+}
+
+/// An endless loop inside an endless loop: the inner one must look at the flag itself.
+#[test]
+fn an_inner_loop_can_be_interrupted() {
+    use locus::exec::{Engine, Oracle};
+    let mut module = Module::default();
+    let (mut b, params) = Build::new("forever", &[Type::INT]);
+    let (outer, inner) = (b.local(Type::INT), b.local(Type::INT));
+    let yes = |b: &mut Build| b.block(|b| vec![b.op(Type::BOOL, Op::Const(Const::Bool(true)))]);
+    let test = yes(&mut b);
+    let body = b.block(|b| {
+        let test = yes(b);
+        let body = b.block(|_| vec![inner]);
+        vec![b.op(Type::INT, Op::While { carried: vec![Carried { param: inner, init: outer }], test, body })]
+    });
+    let carried = vec![Carried { param: outer, init: params[0] }];
+    let dest = b.many(&[Type::INT], Op::While { carried, test, body });
+    let func = b.finish(&mut module, &dest);
+    for engine in [&mut Oracle as &mut dyn Engine, &mut locus::jit::Jit::new()] {
+        let mut ctx = context();
+        let flag = ctx.interrupt.clone();
+        let pressed = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            flag.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        let fault = engine.call(&module, func, vec![Value::Int(1)], &mut Vec::new(), &mut ctx).expect_err("a fault");
+        assert_eq!(fault.error.code, "R013");
+        pressed.join().unwrap();
+    }
+}
+
+/// `x = x * 2` a few times, each product dropped at its last use: no engine needs more memory than the first tensor.
+#[test]
+fn what_nobody_else_holds_is_changed_in_place() {
+    use locus::exec::{Engine, Oracle};
+    let row = axis("row");
+    let ty = vector(Elem::F32, &[row]);
+    let mut module = Module::default();
+    let (mut b, params) = Build::new("doubled", &[ty.clone(), Type::INT]);
+    let two = b.op(Type::F32, Op::Const(Const::F32(2.0)));
+    let zero = b.int(0);
+    let (var, x) = (b.local(Type::INT), b.local(ty.clone()));
+    let body = b.block(|b| {
+        let next = b.elem(ScalarOp::Mul, &[x, two]);
+        b.effect(Op::Drop(x));
+        vec![next]
+    });
+    let carried = vec![Carried { param: x, init: params[0] }];
+    let dest = b.many(&[ty], Op::For { var, lo: zero, hi: params[1], carried, body });
+    b.effect(Op::Drop(params[0]));
+    let func = b.finish(&mut module, &dest);
+    let address = |value: &Value| match value {
+        Value::Tensor(tensor) => tensor.raw::<f32>().map(|values| values.as_ptr()),
+        _ => None,
+    };
+    for engine in [&mut Oracle as &mut dyn Engine, &mut locus::jit::Jit::new()] {
+        let args = vec![tensor(&[(row, 100)], &[1.5f32; 100]), Value::Int(3)];
+        let before = address(&args[0]);
+        let results = engine.call(&module, func, args, &mut Vec::new(), &mut context()).unwrap();
+        assert_eq!(address(&results[0]), before);
+        assert_eq!(bits(&results[0]), bits(&tensor(&[(row, 100)], &[12.0f32; 100])));
+    }
+}
+
+/// Branches may hand on what lies outside them, and may take what is dropped right after.
+#[test]
+fn branches_hand_on_lists() {
+    let list = Type::List(Box::new(Type::INT));
+    let mut module = Module::default();
+    let (mut b, params) = Build::new("choose", &[Type::BOOL, list.clone(), list.clone()]);
+    let then = b.block(|_| vec![params[1], params[1]]);
+    let other = b.block(|b| {
+        let copy = b.op(list.clone(), Op::Copy(params[2]));
+        vec![copy, params[1]]
+    });
+    let dest = b.many(&[list.clone(), list.clone()], Op::If { cond: params[0], then, other });
+    b.effect(Op::Drop(params[1]));
+    let both = b.op(Type::List(Box::new(list)), Op::MakeList(dest));
+    let func = b.finish(&mut module, &[both, params[2]]);
+    let run = Run::new(module);
+    let items = |xs: &[i64]| Value::List(std::sync::Arc::new(xs.iter().map(|&x| Value::Int(x)).collect()));
+    for (flag, wanted) in [(true, "Int(1);Int(1)"), (false, "Int(3);Int(1)")] {
+        let results = run.both(func, &[flag.into(), items(&[1]), items(&[3])]).unwrap();
+        assert_eq!((bits(&results[0]).as_str(), bits(&results[1]).as_str()), (wanted, "Int(3)"));
+    }
+}
+
+#[test]
+fn texts_are_compared_and_chosen() {
+    let mut module = Module::default();
+    let (mut b, params) = Build::new("texts", &[Type::Str, Type::Str]);
+    let less = b.op(Type::BOOL, Op::Elem { op: ScalarOp::Lt, args: params.clone() });
+    let chosen = b.op(Type::Str, Op::Elem { op: ScalarOp::Where, args: vec![less, params[0], params[1]] });
+    let same = b.op(Type::Str, Op::Const(Const::Str("b".into())));
+    let equal = b.op(Type::BOOL, Op::Elem { op: ScalarOp::Eq, args: vec![chosen, same] });
+    let func = b.finish(&mut module, &[chosen, equal]);
+    let results = Run::new(module).both(func, &[Value::Str("c".into()), Value::Str("b".into())]).unwrap();
+    assert_eq!((bits(&results[0]), bits(&results[1])), ("Str(\"b\")".into(), "Bool(true)".into()));
+}
+
+#[test]
+fn dumps_say_what_the_sites_do() {
+    let mut module = Module::default();
+    let fib = fib(&mut module);
+    let clif = locus::jit::dump(&module, fib, false).unwrap();
+    assert!(clif.contains("; site 1 at 5: too deep") && clif.contains("is locus_execute"), "{clif}");
+    assert!(clif.contains("ssub_overflow"), "{clif}");
+    assert_eq!(clif, locus::jit::dump(&module, fib, false).unwrap());
+    assert!(locus::jit::dump(&module, fib, true).unwrap().contains("block0:"));
 }

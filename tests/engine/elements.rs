@@ -6,7 +6,7 @@ use locus::ir::*;
 use locus::rt::value::Value;
 
 /// `for row, col: x[row: row, col: col] * x[row: row, col: 0]`, through a selection that is never made.
-fn products(module: &mut Module) -> FuncId {
+pub fn products(module: &mut Module) -> FuncId {
     let (row, col) = (axis("row"), axis("col"));
     let (mut b, params) = Build::new("products", &[vector(Elem::F64, &[row, col]), Type::INT, Type::INT]);
     let x = params[0];

@@ -45,7 +45,7 @@ fn single(dice: &mut Dice, dtype: DType) -> Value {
 
 /// A random kernel over inputs of these types.
 fn random_kernel(dice: &mut Dice, inputs: &[DType], scalar: &[bool], steps: usize) -> Kernel {
-    let mut kernel = Kernel { inputs: inputs.to_vec(), scalar: scalar.to_vec(), steps: Vec::new(), outputs: Vec::new() };
+    let mut kernel = Kernel { inputs: inputs.to_vec(), scalar: scalar.to_vec(), ..Kernel::default() };
     while kernel.steps.len() < steps {
         let known = (inputs.len() + kernel.steps.len()) as u32;
         let op = dice.pick(ALL);

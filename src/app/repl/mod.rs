@@ -19,9 +19,13 @@ use super::cli::{Common, ReplArgs};
 use super::output::{complain, report_all, report_plain, say, stdout_colors};
 use super::run::{report_failure, session};
 use super::{CLOSED, FAILED, OK, REFUSED};
+use crate::base::span::FileId;
+use crate::check::Unit;
 use crate::session::load::read_script;
 use crate::session::world::Show;
 use crate::session::{Failure, Session};
+use crate::syntax::ast::{Item, ItemKind, Pattern, Stmt, StmtKind};
+use crate::syntax::parse;
 use helper::{PromptHelper, Words};
 
 /// The state of a prompt.
@@ -162,18 +166,37 @@ impl Prompt {
             Err(failure) => self.fail(&failure),
             Ok(units) => {
                 report_all(&std::mem::take(&mut self.session.checker.warnings), self.session.sources());
-                units.iter().all(|unit| match self.session.run_unit(unit) {
+                let good = units.iter().all(|unit| match self.session.run_unit(unit) {
                     Ok(outcome) => {
                         view::show(&self.session, unit, &outcome);
                         true
                     }
                     Err(failure) => self.fail(&failure),
-                })
+                });
+                if good {
+                    self.show_constants(text, &units);
+                }
+                good
             }
         };
         self.session.ctx.interrupt.store(false, Ordering::Relaxed);
         self.learn();
         good
+    }
+
+    /// What the checker worked out by itself has no unit: `let x = 20`. A question for the name shows it.
+    fn show_constants(&mut self, text: &str, units: &[Unit]) {
+        let (program, _) = parse::parse_program(FileId(0), text);
+        let shown = |name: &String| units.iter().any(|unit| unit.names.iter().any(|(known, ..)| known == name));
+        let names: Vec<String> = program.items.iter().flat_map(let_names).filter(|name| !shown(name)).collect();
+        for name in names {
+            let Ok(asked) = self.session.prepare("<repl>", &name) else { continue };
+            for unit in &asked {
+                if let Ok(outcome) = self.session.run_unit(unit) {
+                    view::show_as(&name, &self.session, unit, &outcome);
+                }
+            }
+        }
     }
 
     fn fail(&mut self, failure: &Failure) -> bool {
@@ -200,5 +223,15 @@ impl Prompt {
     /// Tells the helper which names exist now.
     fn learn(&mut self) {
         self.words.set(self.session.checker.visible_names(), self.session.checker.visible_axes());
+    }
+}
+
+fn let_names(item: &Item) -> Vec<String> {
+    match &item.kind {
+        ItemKind::Stmt(Stmt { kind: StmtKind::Let { pattern: Pattern::Name(name), .. }, .. }) => vec![name.name.clone()],
+        ItemKind::Stmt(Stmt { kind: StmtKind::Let { pattern: Pattern::Record(names), .. }, .. }) => {
+            names.iter().map(|name| name.name.clone()).collect()
+        }
+        _ => Vec::new(),
     }
 }

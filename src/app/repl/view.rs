@@ -17,13 +17,22 @@ pub fn show(session: &Session, unit: &Unit, outcome: &Outcome) {
     for (name, ty, globals) in &outcome.names {
         value(&format!("{name} : {ty}"), &session.leaves(globals), outcome.time);
     }
+    result("", session, unit, outcome);
+    if outcome.names.is_empty() && unit.kind != UnitKind::Expression && outcome.time > WORTH_SAYING {
+        say(&format!("  ({})", duration(outcome.time)));
+    }
+}
+
+/// The result of asking for a name.
+pub fn show_as(name: &str, session: &Session, unit: &Unit, outcome: &Outcome) {
+    result(&format!("{name} "), session, unit, outcome);
+}
+
+fn result(before: &str, session: &Session, unit: &Unit, outcome: &Outcome) {
     if let Some((ty, values)) = &outcome.result {
         let types = &session.module().function(unit.func).results;
         let leaves: Vec<(Type, Value)> = types.iter().cloned().zip(values.iter().cloned()).collect();
-        value(&format!(": {ty}"), &leaves, outcome.time);
-    }
-    if outcome.names.is_empty() && unit.kind != UnitKind::Expression && outcome.time > WORTH_SAYING {
-        say(&format!("  ({})", duration(outcome.time)));
+        value(&format!("{before}: {ty}"), &leaves, outcome.time);
     }
 }
 

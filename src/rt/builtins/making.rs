@@ -5,6 +5,7 @@ use super::super::error::{Error, Result, code};
 use super::super::table::Builtin;
 use super::super::tensor::{Aligned, Tensor, checked_count};
 use super::super::value::Value;
+use super::parts::outside;
 use super::{Args, one};
 use crate::base::axis::Axis;
 
@@ -61,21 +62,18 @@ fn iota(ctx: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     one(Tensor::dense(&[(axis, length)], out)?)
 }
 
-/// index_check(; i, length) -> i, if all of it lies in 0..length
-fn index_check(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+/// index_check(axis; i, length) -> i, if all of it lies in 0..length
+fn index_check(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("index_check", values, 2)?;
+    let [axis] = args.axes(axes)?;
     let length = args.int(1)?;
-    let outside = |found: i64| {
-        let error = Error::new(code::BOUNDS, format!("index {found} lies outside an axis of length {length}"));
-        if length > 0 { error.note("needed", format!("0 to {}", length - 1)) } else { error }
-    };
     let bad = match args.value(0) {
         Value::Int(x) => Some(*x).filter(|x| !(0..length).contains(x)),
         Value::Tensor(tensor) => tensor.view::<i64>()?.iter().copied().find(|x| !(0..length).contains(x)),
         _ => return Err(args.wrong(0, "an int")),
     };
     match bad {
-        Some(found) => Err(outside(found)),
+        Some(found) => Err(outside(found, axis, length)),
         None => one(args.value(0).clone()),
     }
 }

@@ -3,8 +3,11 @@
 //! A wrong count or kind of arguments is a fault of the compiler (R099): the checker has typed the call. Values that
 //! make no sense (a negative count, a list that is too short) are faults of the program (R004, R007).
 
+mod joining;
 mod judge;
 mod making;
+mod ordering;
+mod parts;
 mod random;
 mod reading;
 mod words;
@@ -18,8 +21,17 @@ use super::tensor::Tensor;
 use super::value::Value;
 use crate::base::axis::Axis;
 
-pub const GROUPS: &[&[Builtin]] =
-    &[making::TABLE, random::TABLE, reading::TABLE, writing::TABLE, words::TABLE, judge::TABLE];
+pub const GROUPS: &[&[Builtin]] = &[
+    making::TABLE,
+    ordering::TABLE,
+    joining::TABLE,
+    parts::TABLE,
+    random::TABLE,
+    reading::TABLE,
+    writing::TABLE,
+    words::TABLE,
+    judge::TABLE,
+];
 
 /// The arguments of one call.
 struct Args<'a> {

@@ -1,10 +1,10 @@
-//! Order, groups, and tensors put together from others.
+//! Order along an axis, and sums by group.
 
 use super::super::ctx::Ctx;
 use super::super::error::Result;
 use super::super::table::Builtin;
 use super::super::value::Value;
-use super::super::{grouping, index, select};
+use super::super::{grouping, select};
 use super::{Args, one};
 use crate::base::axis::Axis;
 
@@ -16,8 +16,6 @@ pub const TABLE: &[Builtin] = &[
     Builtin { name: "cumsum", run: cumsum },
     Builtin { name: "group_sum", run: group_sum },
     Builtin { name: "dense_ids", run: dense_ids },
-    Builtin { name: "stack", run: stack },
-    Builtin { name: "concat", run: concat },
 ];
 
 /// How many of an axis: from zero to all.
@@ -78,26 +76,4 @@ fn dense_ids(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>>
     let [_] = args.axes(axes)?;
     let (ids, n) = grouping::dense_ids(args.tensor(0)?)?;
     Ok(vec![ids.into(), n.into()])
-}
-
-/// stack(axis; list) -> the items one after the other along a new axis
-fn stack(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
-    let args = Args::exactly("stack", values, 1)?;
-    let [axis] = args.axes(axes)?;
-    one(index::stack(items(&args)?, axis)?)
-}
-
-/// concat(axis; list) -> the items joined along an axis that they have
-fn concat(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
-    let args = Args::exactly("concat", values, 1)?;
-    let [axis] = args.axes(axes)?;
-    one(index::concat(items(&args)?, axis)?)
-}
-
-/// An empty list does not say which axes and what type the result would have.
-fn items<'a>(args: &Args<'a>) -> Result<&'a [Value]> {
-    match args.list(0)? {
-        [] => Err(args.senseless("needs at least one item")),
-        items => Ok(items),
-    }
 }

@@ -7,7 +7,6 @@ use super::super::table::Builtin;
 use super::super::value::Value;
 use super::{Args, one, text};
 use crate::base::axis::Axis;
-use std::path::Path;
 use std::sync::Arc;
 
 pub const TABLE: &[Builtin] = &[
@@ -24,9 +23,9 @@ pub const TABLE: &[Builtin] = &[
 ];
 
 /// open_file(; path, sha256, name) -> file
-fn open_file(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+fn open_file(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("open_file", values, 3)?;
-    let file = files::open(Path::new(args.str(0)?), args.str(1)?, args.str(2)?)?;
+    let file = files::open(&ctx.folder.join(args.str(0)?), args.str(1)?, args.str(2)?)?;
     Ok(vec![Value::File(Arc::new(file))])
 }
 

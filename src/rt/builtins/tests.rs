@@ -63,7 +63,8 @@ fn list(items: &[Value]) -> Value {
 #[test]
 fn every_builtin_of_the_design_exists() {
     let names = "full iota index_check normal uniform uniform_int permutation batch_indices seed_key derive_key open_file \
-        read_index read_f32 tensor has_tensor tensor_size tensor_names json_int json_float json_str write_npy \
+        read_index read_f32 tensor has_tensor tensor_size tensor_names json_int json_float json_str set_index stop str_eq \
+        keep_top top sort argsort cumsum group_sum dense_ids stack concat write_npy \
         write_safetensors list_push list_get list_len str_join format print assert report plot expect_value";
     for name in names.split_whitespace() {
         assert!(lookup(name).is_some(), "{name}");
@@ -106,14 +107,58 @@ fn tensors_from_nothing() {
 
 #[test]
 fn indices_are_checked() {
-    assert_eq!(shown("index_check", &[], &[Value::Int(2), Value::Int(3)]), "2");
+    let vocab = [axis("vocab")];
+    assert_eq!(shown("index_check", &vocab, &[Value::Int(2), Value::Int(3)]), "2");
     for bad in [3, -1, i64::MIN] {
-        assert_eq!(fault("index_check", &[], &[Value::Int(bad), Value::Int(3)]), "R004");
+        assert_eq!(fault("index_check", &vocab, &[Value::Int(bad), Value::Int(3)]), "R004");
     }
     let ids = Tensor::from_slice(&[(axis("pos"), 3)], &[0i64, 2, 5]).unwrap();
-    assert_eq!(shown("index_check", &[], &[ids.clone().into(), Value::Int(6)]), "int[pos = 3]  0 2 5");
-    let error = call("index_check", &[], &[ids.into(), Value::Int(5)]).unwrap_err();
-    assert_eq!(error.message, "index 5 lies outside an axis of length 5");
+    assert_eq!(shown("index_check", &vocab, &[ids.clone().into(), Value::Int(6)]), "int[pos = 3]  0 2 5");
+    let error = call("index_check", &vocab, &[ids.into(), Value::Int(5)]).unwrap_err();
+    assert_eq!(error.message, "index 5 lies outside `vocab`, which has 5");
+}
+
+#[test]
+fn parts_are_replaced() {
+    let (a, b) = (axis("batch"), axis("pos"));
+    let x = || Value::Tensor(Tensor::from_slice(&[(a, 2), (b, 3)], &[0.0f32, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap());
+    let row = Value::Tensor(Tensor::from_slice(&[(b, 3)], &[7.0f32, 8.0, 9.0]).unwrap());
+    let column = Value::Tensor(Tensor::from_slice(&[(a, 2)], &[7.0f32, 8.0]).unwrap());
+    let set = |axes: &[Axis], values: &[Value]| shown("set_index", axes, values);
+    assert_eq!(set(&[a], &[x(), Value::Int(1), row.clone()]), "f32[batch = 2, pos = 3]  0 1 2 7 8 9");
+    assert_eq!(set(&[b], &[x(), Value::Int(2), column.clone()]), "f32[batch = 2, pos = 3]  0 1 7 3 4 8");
+    let one = [x(), Value::Int(0), Value::Int(1), Value::F32(-1.0)];
+    assert_eq!(set(&[b, a], &one), "f32[batch = 2, pos = 3]  0 1 2 -1 4 5");
+    // A view that starts late and repeats.
+    let Value::Tensor(mut view) = x() else { return };
+    view.dims = vec![crate::rt::tensor::Dim { len: 2, stride: 0, ..view.dims[0] }, view.dims[1]];
+    view.offset = 3;
+    assert_eq!(set(&[a], &[view.into(), Value::Int(0), row.clone()]), "f32[batch = 2, pos = 3]  7 8 9 3 4 5");
+    assert_eq!(fault("set_index", &[a], &[x(), Value::Int(2), row.clone()]), "R004");
+    assert_eq!(fault("set_index", &[a], &[x(), Value::Int(-1), row]), "R004");
+    let short = Value::Tensor(Tensor::from_slice(&[(b, 2)], &[7.0f32, 8.0]).unwrap());
+    assert_eq!(fault("set_index", &[a], &[x(), Value::Int(0), short]), "R003");
+    assert_eq!(fault("set_index", &[a], &[x(), Value::Int(0), column]), "R099");
+}
+
+#[test]
+fn order_and_groups() {
+    let (a, rank, group) = (axis("feature"), axis("rank"), axis("group"));
+    let x = || Value::Tensor(Tensor::from_slice(&[(a, 4)], &[0.5f32, 2.0, 1.0, 2.0]).unwrap());
+    assert_eq!(shown("keep_top", &[a], &[x(), Value::Int(2)]), "f32[feature = 4]  0 2 0 2");
+    assert_eq!(shown("top", &[a, rank], &[x(), Value::Int(3)]), "int[rank = 3]  1 3 2");
+    assert_eq!(shown("sort", &[a], &[x()]), "f32[feature = 4]  0.5 1 2 2");
+    assert_eq!(shown("argsort", &[a, rank], &[x()]), "int[rank = 4]  0 2 1 3");
+    assert_eq!(shown("cumsum", &[a], &[x()]), "f32[feature = 4]  0.5 2.5 3.5 5.5");
+    for wrong in [5, -1] {
+        assert_eq!(fault("top", &[a, rank], &[x(), Value::Int(wrong)]), "R007");
+        assert_eq!(fault("keep_top", &[a], &[x(), Value::Int(wrong)]), "R007");
+    }
+    let ids = || Value::Tensor(Tensor::from_slice(&[(a, 4)], &[7i64, 3, 7, 9]).unwrap());
+    assert_eq!(shown("dense_ids", &[a], &[ids()]), "int[feature = 4]  1 0 1 2; 3");
+    let dense = call("dense_ids", &[a], &[ids()]).unwrap().remove(0);
+    assert_eq!(shown("group_sum", &[a, group], &[x(), dense, Value::Int(3)]), "float[group = 3]  2 1.5 2");
+    assert_eq!(fault("group_sum", &[a, group], &[x(), ids(), Value::Int(-1)]), "R007");
 }
 
 #[test]
@@ -150,8 +195,8 @@ fn lists_and_strings() {
     assert_eq!(shown("format", &[], &[Value::F64(0.125), text(".1%")]), "\"12.5%\"");
     assert_eq!(fault("format", &[], &[Value::F64(0.125), text("zz")]), "R007");
     assert!(call("assert", &[], &[Value::Bool(true), text("x")]).unwrap().is_empty());
-    let error = call("assert", &[], &[Value::Bool(false), text("x > 0")]).unwrap_err();
-    assert_eq!((error.code, error.message.as_str()), ("R011", "an assertion does not hold: x > 0"));
+    let error = call("assert", &[], &[Value::Bool(false), text("x is above zero")]).unwrap_err();
+    assert_eq!((error.code, error.message.as_str()), ("R011", "x is above zero"));
 }
 
 #[test]
@@ -231,4 +276,16 @@ fn expectations_of_tensors() {
     assert_eq!(fault("expect_value", &[], &unlike), "R007");
     let negative = [Value::Int(0), text("~"), text("x"), Value::F64(1.0), Value::F64(1.0), Value::F64(-0.1)];
     assert_eq!(fault("expect_value", &[], &negative), "R007");
+}
+
+#[test]
+fn lists_become_tensors() {
+    let (a, b) = (axis("pos"), axis("batch"));
+    let row = |x: f32| Value::Tensor(Tensor::from_slice(&[(a, 2)], &[x, x + 1.0]).unwrap());
+    let rows = list(&[row(0.0), row(5.0)]);
+    assert_eq!(shown("stack", &[b], &[rows.clone()]), "f32[batch = 2, pos = 2]  0 1 5 6");
+    assert_eq!(shown("concat", &[a], &[rows]), "f32[pos = 4]  0 1 5 6");
+    assert_eq!(shown("stack", &[b], &[list(&[Value::F64(0.5), Value::F64(1.0)])]), "float[batch = 2]  0.5 1");
+    assert_eq!(fault("stack", &[b], &[list(&[])]), "R007");
+    assert_eq!(fault("concat", &[b], &[list(&[])]), "R007");
 }

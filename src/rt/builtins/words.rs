@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub const TABLE: &[Builtin] = &[
     Builtin { name: "str_join", run: str_join },
+    Builtin { name: "str_eq", run: str_eq },
     Builtin { name: "format", run: format },
     Builtin { name: "assert", run: assert },
     Builtin { name: "list_push", run: list_push },
@@ -22,6 +23,12 @@ pub const TABLE: &[Builtin] = &[
 fn str_join(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let parts: Vec<String> = values.iter().map(|value| format_value(value, "")).collect::<Result<_>>()?;
     text(&parts.concat())
+}
+
+/// str_eq(; str, str) -> bool
+fn str_eq(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("str_eq", values, 2)?;
+    one(args.str(0)? == args.str(1)?)
 }
 
 /// format(; value, format) -> str
@@ -40,7 +47,7 @@ fn assert(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
         code::ASSERT,
         match args.str(1)? {
             "" => "an assertion does not hold".to_string(),
-            words => format!("an assertion does not hold: {words}"),
+            words => words.to_string(),
         },
     ))
 }

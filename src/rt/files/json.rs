@@ -1,7 +1,7 @@
 //! Settings in JSON files, by path: `json_int(config, "model.layers.0.size")`.
 
 use super::super::error::{Error, Result};
-use super::FileHandle;
+use super::{FileHandle, with_candidates};
 use serde_json::Value;
 
 /// A configuration is small; a data set is not read this way.
@@ -51,10 +51,7 @@ fn absent(file: &FileHandle, parent: &str, step: &str, value: &Value) -> Error {
     let inside = if parent.is_empty() { String::new() } else { format!(" in `{parent}`") };
     let error = file.fault(format!("has no `{}`{inside}", step.escape_debug()));
     match value {
-        Value::Object(fields) if !fields.is_empty() => {
-            let names: Vec<String> = fields.keys().take(8).map(|name| name.escape_debug().to_string()).collect();
-            error.note("found", names.join(", "))
-        }
+        Value::Object(fields) => with_candidates(error, step, fields.keys().map(String::as_str)),
         Value::Array(items) => error.note("found", format!("a list of {}", items.len())),
         other => error.note("found", shown(other)),
     }
@@ -91,6 +88,7 @@ mod tests {
         assert_eq!(error.message, "input `config` has no `1` in `a.b`");
         let error = json_int(&file, "e").unwrap_err();
         assert_eq!(error.message, "input `config` has no whole number at `e`");
+        assert_eq!(json_int(&file, "A").unwrap_err().help.as_deref(), Some("did you mean `a`?"));
         assert!(json_int(&file, "m").unwrap_err().notes.contains(&("found", "n, e, a".into())));
     }
 

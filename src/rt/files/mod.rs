@@ -74,6 +74,20 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// To an error about a missing name: the names that there are, and the one that was probably meant.
+fn with_candidates<'a>(error: Error, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Error {
+    const SHOWN: usize = 8;
+    let clean = |name: &str| name.escape_debug().to_string();
+    let listed: Vec<String> = names.clone().take(SHOWN).map(clean).collect();
+    let more = names.clone().count() - listed.len();
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let error = if listed.is_empty() { error } else { error.note("found", format!("{}{rest}", listed.join(", "))) };
+    match crate::base::suggest::closest(name, names) {
+        Some(near) => error.help(format!("did you mean `{}`?", clean(near))),
+        None => error,
+    }
+}
+
 fn read_whole(path: &Path) -> Result<memmap2::Mmap> {
     let shown = path.display();
     let fault = |text: String| Error::new(code::FILE, text);

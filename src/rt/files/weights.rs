@@ -3,9 +3,9 @@
 
 use super::super::error::{Result, code};
 use super::super::tensor::Tensor;
-use super::FileHandle;
 use super::decode::{Array, Stored, claimed_bytes, shape_shown};
 use super::npy;
+use super::{FileHandle, with_candidates};
 use crate::base::axis::Axis;
 use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -70,10 +70,7 @@ fn find<'a>(file: &FileHandle, directory: &'a Directory, name: &str) -> Result<(
         return Ok((name, info));
     }
     let error = file.fault(format!("has no tensor `{}`", name.escape_debug()));
-    let names: Vec<&str> = directory.tensors.keys().take(6).map(String::as_str).collect();
-    let more = directory.tensors.len().saturating_sub(names.len());
-    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
-    Err(error.note("found", format!("{}{rest}", names.join(", "))))
+    Err(with_candidates(error, name, directory.tensors.keys().map(String::as_str)))
 }
 
 fn stored(dtype: Dtype) -> Option<Stored> {
@@ -286,6 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn any_changed_byte_is_an_error_or_a_tensor() {
+        let header = r#"{"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}"#;
+        let mut whole = (header.len() as u64).to_le_bytes().to_vec();
+        whole.extend(header.as_bytes());
+        whole.extend([0; 8]);
+        for at in 0..whole.len() - 8 {
+            for byte in [0, 1, b'[', b'9', b'"', b'-', 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = byte;
+                let file = handle("m", &bytes);
+                for name in tensor_names(&file).unwrap_or_default() {
+                    let _ = tensor(&file, &name, &[axis("pos"), axis("dmodel")]);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn faults_of_one_tensor() {
         let data: Vec<u8> = [1.0f32, 2.0, f32::NEG_INFINITY].iter().flat_map(|x| x.to_le_bytes()).collect();
         let file = file(r#"{"w":{"dtype":"F32","shape":[1,3],"data_offsets":[0,12]}}"#, &data);
@@ -296,6 +311,7 @@ mod tests {
         assert!(rank.notes.contains(&("found", "1 x 3".into())) && rank.notes.contains(&("needed", "[pos]".into())));
         let missing = tensor(&file, "W", &[]).unwrap_err();
         assert_eq!(missing.message, "input `model` has no tensor `W`");
-        assert!(missing.notes.iter().any(|(_, text)| text == "w"));
+        assert!(missing.notes.contains(&("found", "w".to_string())));
+        assert_eq!(missing.help.as_deref(), Some("did you mean `w`?"));
     }
 }

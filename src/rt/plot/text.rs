@@ -17,7 +17,10 @@ pub fn view(figure: &Figure) -> Vec<String> {
     }
     let (x, y) = marks::scales(figure, false);
     lines.append(&mut match &figure.marks {
-        Marks::Lines(all) if all.len() > 1 => rows_of_letters(all, &y),
+        // Letters have no colours: several series stand one below the other.
+        Marks::Lines(all) | Marks::Bars { series: all, .. } | Marks::Histogram { series: all, .. } if all.len() > 1 => {
+            rows_of_letters(all, &y)
+        }
         Marks::Lines(all) => canvas(figure, &x, &y, |canvas| all.iter().for_each(|one| canvas.line(one, &x, &y))),
         Marks::Scatter(all) => canvas(figure, &x, &y, |canvas| all.iter().for_each(|one| canvas.dots(one, &x, &y))),
         Marks::Bars { series, names } if few(series) => named_bars(series, names, &y),

@@ -5,6 +5,7 @@ use super::{Builder, Pair, Rule, parts};
 use crate::base::diag::Diagnostic;
 use crate::base::span::Span;
 use crate::syntax::ast::*;
+use crate::syntax::slips;
 use std::rc::Rc;
 
 impl Builder {
@@ -40,10 +41,20 @@ impl Builder {
             Rule::number => self.number(pair)?,
             Rule::string => ExprKind::Str(self.string(pair)?),
             Rule::boolean => ExprKind::Bool(pair.as_str() == "true"),
-            Rule::ident => ExprKind::Name(pair.as_str().to_string()),
+            Rule::ident => self.name(pair.as_str(), span)?,
             _ => return None,
         };
         Some(Expr { span, kind })
+    }
+
+    fn name(&mut self, name: &str, span: Span) -> Option<ExprKind> {
+        match slips::reserved_value(name, span) {
+            Some(error) => {
+                self.errors.push(error);
+                None
+            }
+            None => Some(ExprKind::Name(name.to_string())),
+        }
     }
 
     /// `x |> f(a) |> mean[pos]`

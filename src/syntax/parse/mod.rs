@@ -33,7 +33,7 @@ pub fn parse_program(file: FileId, text: &str) -> (ast::Program, Vec<Diagnostic>
     let mut program = ast::Program { doc: scan.doc.clone(), items: Vec::new() };
     let mut errors = scan.errors.clone();
     for piece in &scan.pieces {
-        match parse_piece(file, text, &scan, piece) {
+        match parse_piece(file, &scan, piece) {
             Ok(item) => program.items.push(item),
             Err(mut found) => errors.append(&mut found),
         }
@@ -47,11 +47,11 @@ pub fn parse_entry(file: FileId, text: &str) -> (ast::Program, Vec<Diagnostic>) 
     parse_program(file, text)
 }
 
-fn parse_piece(file: FileId, text: &str, scan: &Scan, piece: &Piece) -> Result<ast::Item, Vec<Diagnostic>> {
+fn parse_piece(file: FileId, scan: &Scan, piece: &Piece) -> Result<ast::Item, Vec<Diagnostic>> {
     let input = &scan.text[piece.start..piece.end];
     let pairs = match Grammar::parse(Rule::item, input) {
         Ok(pairs) => pairs,
-        Err(_) => return Err(vec![report::explain(file, text, scan, piece)]),
+        Err(_) => return Err(vec![report::explain(file, scan, piece)]),
     };
     let mut builder = Builder { file, base: piece.start, depth: 0, errors: Vec::new() };
     let item = pairs.into_iter().next().and_then(|pair| builder.item(pair, piece.doc.clone()));

@@ -108,7 +108,7 @@ impl Builder {
     }
 
     fn check_loop(&mut self, range: &Expr) {
-        if let Some(error) = crate::syntax::slips::python_range(range) {
+        if let Some(error) = crate::syntax::slips::python_loop(range) {
             self.errors.push(error);
         }
     }
