@@ -53,7 +53,7 @@ impl Source {
         };
         let mut found = Vec::new();
         for part in self.text.split("#[cfg(test)]\n").skip(1) {
-            let item = part.lines().next().unwrap_or("");
+            let item = part.lines().find(|line| !line.starts_with("#[")).unwrap_or("");
             if let Some((_, name)) = item.strip_suffix(';').and_then(|item| item.rsplit_once("mod ")) {
                 found.extend([format!("{folder}{name}.rs"), format!("{folder}{name}/")]);
             }
@@ -151,21 +151,33 @@ fn unsafe_stands_in_few_places_with_a_reason() {
             let code = line.split("//").next().unwrap_or("");
             let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
             // The type of a function promises nothing; whoever makes or calls one does.
-            let is_type = code.contains("type ") || code.contains("unsafe extern \"C\" fn(");
+            let is_type = code.contains("type ") || code.contains("extern \"C\" fn(") || code.ends_with("extern \"C\" {");
             if is_type || !words.into_iter().any(|word| word == "unsafe") {
                 continue;
             }
             if !UNSAFE_PLACES.iter().any(|place| source.path.starts_with(place)) {
                 faults.push(format!("src/{}:{number}: `unsafe` may not stand here", source.path));
             }
-            // Above it, or first thing inside.
-            let around = &lines[number.saturating_sub(9)..(number + 2).min(lines.len())];
-            if !around.iter().any(|line| line.contains("SAFETY") || line.contains("# Safety")) {
+            if !is_explained(&lines, number) && !is_explained_at_its_trait(&lines, code) {
                 faults.push(format!("src/{}:{number}: `unsafe` without a SAFETY comment beside it", source.path));
             }
         }
     }
     none(faults);
+}
+
+/// A comment above the line, or first thing inside.
+fn is_explained(lines: &[&str], number: usize) -> bool {
+    let around = &lines[number.saturating_sub(9)..(number + 2).min(lines.len())];
+    around.iter().any(|line| line.contains("SAFETY") || line.contains("# Safety"))
+}
+
+/// A method states its obligations once, where the trait declares it.
+fn is_explained_at_its_trait(lines: &[&str], code: &str) -> bool {
+    let Some((_, rest)) = code.split_once("unsafe fn ") else { return false };
+    let declaration = format!("unsafe fn {}(", rest.split('(').next().unwrap_or(""));
+    let mut places = (1..=lines.len()).filter(|number| lines[number - 1].contains(&declaration));
+    places.any(|number| lines[number - 1].ends_with(';') && is_explained(lines, number))
 }
 
 #[test]
