@@ -7,7 +7,7 @@
 
 use super::error::Result;
 use super::kernels::{cpu_features, was_restarted};
-use super::products::{Call, Tile};
+use super::products::{Call, ROW_TILE, Tile, Tiling};
 use super::reduce::{FromF64, ToF64};
 use super::tensor::Aligned;
 use rayon::prelude::*;
@@ -137,12 +137,12 @@ pub fn products<T: Float>(spec: &Products, a: &[T], b: &[T], c: &mut [T]) -> Res
     }
     let call = spec.check(a.len(), b.len(), c.len())?;
     set_single_thread();
-    let job = Job { spec, call, a, b, c: Shared(c.as_mut_ptr()) };
-    let tiles = spec.tiles();
-    if spec.parts() == 1 {
-        spread(tiles, spec.tile_work(), |number| job.direct(spec.tile(number)));
+    let job = Job { spec, tiling: spec.tiling(), call, a, b, c: Shared(c.as_mut_ptr()) };
+    let (tiles, work) = (job.tiling.tiles(), ROW_TILE.min(spec.m) * spec.n * spec.k);
+    if job.tiling.parts.len() == 1 {
+        spread(tiles, work, |number| job.direct(job.tiling.tile(number)));
     } else if tiles >= 2 * rayon::current_num_threads() {
-        spread(tiles, spec.tile_work(), |number| job.by_parts(spec.tile(number)));
+        spread(tiles, work, |number| job.by_parts(job.tiling.tile(number)));
     } else {
         job.by_rounds();
     }
@@ -162,6 +162,7 @@ fn spread(count: usize, work: usize, one: impl Fn(usize) + Sync + Send) {
 /// A checked `Products` with its operands.
 struct Job<'a, T> {
     spec: &'a Products,
+    tiling: Tiling,
     call: Call,
     a: &'a [T],
     b: &'a [T],
@@ -181,7 +182,7 @@ impl<T: Float> Job<'_, T> {
     /// One part of the sum of a tile, densely into `out`.
     fn part(&self, tile: Tile, part: usize, out: &mut [T]) {
         let [a, b, _] = self.spec.offsets(tile);
-        let (start, k) = self.spec.part(part);
+        let (start, k) = self.tiling.parts[part];
         let (m, n) = (tile.m as c_int, tile.n as c_int);
         let call = Call { m, n, k: k as c_int, ldc: n, ..self.call };
         let (a, b) = (&self.a[a + start * self.spec.a[1]..], &self.b[b + start * self.spec.b[0]..]);
@@ -194,7 +195,7 @@ impl<T: Float> Job<'_, T> {
     fn by_parts(&self, tile: Tile) {
         let mut out = Aligned::<T>::scratch(tile.m * tile.n);
         let mut total = Aligned::<f64>::zeros(tile.m * tile.n);
-        for part in 0..self.spec.parts() {
+        for part in 0..self.tiling.parts.len() {
             self.part(tile, part, &mut out);
             add(&mut total, &out);
         }
@@ -203,9 +204,9 @@ impl<T: Float> Job<'_, T> {
 
     /// The same with the parts spread over threads, some at a time: for few tiles.
     fn by_rounds(&self) {
-        let tiles: Vec<Tile> = (0..self.spec.tiles()).map(|number| self.spec.tile(number)).collect();
+        let tiles: Vec<Tile> = (0..self.tiling.tiles()).map(|number| self.tiling.tile(number)).collect();
         let mut totals: Vec<Aligned<f64>> = tiles.iter().map(|tile| Aligned::zeros(tile.m * tile.n)).collect();
-        let parts = self.spec.parts();
+        let parts = self.tiling.parts.len();
         let round = (4 * rayon::current_num_threads()).div_ceil(tiles.len());
         for first in (0..parts).step_by(round) {
             let here = round.min(parts - first);
@@ -270,18 +271,20 @@ mod tests {
         assert!(products(&wrong, &a, &b, &mut c).is_err());
     }
 
-    /// A chunk of whole row tiles has the bits that its rows have in the whole; so has one product of many.
+    /// A chunk of whole row tiles has the bits that its rows have in the whole.
     #[test]
     fn rows_do_not_depend_on_how_many_there_are() {
-        let (m, n, k) = (700, 1700, 2300);
         let noise = |n: usize| (0..n).map(|i| ((i * 2_654_435_761) % 1_000_003) as f32 / 1e6 - 0.5).collect::<Vec<f32>>();
-        let (a, b) = (noise(m * k), noise(k * n));
-        let mut whole = vec![0f32; m * n];
-        products(&simple(m, n, k), &a, &b, &mut whole).unwrap();
-        for (lo, hi) in [(0, 256), (256, 700), (512, 700)] {
-            let mut part = vec![0f32; (hi - lo) * n];
-            products(&simple(hi - lo, n, k), &a[lo * k..hi * k], &b, &mut part).unwrap();
-            assert_eq!(part, whole[lo * n..hi * n]);
+        for (m, n, k) in [(1000, 1700, 530), (1000, 3100, 70), (1160, 96, 4200), (1100, 17, 33), (1000, 5, 5000)] {
+            let (a, b) = (noise(m * k), noise(k * n));
+            let mut whole = vec![0f32; m * n];
+            products(&simple(m, n, k), &a, &b, &mut whole).unwrap();
+            for (lo, hi) in [(0, 192), (192, m), (576, m), (384, 768), (960, m)] {
+                let mut part = vec![0f32; (hi - lo) * n];
+                products(&simple(hi - lo, n, k), &a[lo * k..hi * k], &b, &mut part).unwrap();
+                let same = part.iter().zip(&whole[lo * n..hi * n]).all(|(x, y)| x.to_bits() == y.to_bits());
+                assert!(same, "{m} x {n} x {k}, rows {lo}..{hi}");
+            }
         }
     }
 
@@ -293,14 +296,14 @@ mod tests {
         let run = |rounds: bool| {
             let mut c = vec![0f64; 300 * 40];
             let call = spec.check(a.len(), b.len(), c.len()).unwrap();
-            let job = Job { spec: &spec, call, a: &a, b: &b, c: Shared(c.as_mut_ptr()) };
+            let job = Job { spec: &spec, tiling: spec.tiling(), call, a: &a, b: &b, c: Shared(c.as_mut_ptr()) };
             match rounds {
                 true => job.by_rounds(),
-                false => (0..spec.tiles()).for_each(|number| job.by_parts(spec.tile(number))),
+                false => (0..job.tiling.tiles()).for_each(|number| job.by_parts(job.tiling.tile(number))),
             }
             c
         };
-        assert!(spec.parts() > 1);
+        assert!(spec.tiling().parts.len() > 1);
         assert_eq!(run(true), run(false));
     }
 

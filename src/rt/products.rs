@@ -1,17 +1,25 @@
 //! The geometry of matrix products: extents, tiles, and the checks that make calls to the BLAS safe.
 //!
-//! How a product is cut depends on its columns and on the length of the sum, never on the number of threads, rows or
-//! products: a whole tile of rows has the same bits whatever it is computed together with. Nothing here computes.
+//! How a product is cut depends on its shape alone, never on the number of threads. Nothing here computes.
 
 use super::error::{Error, Result, code};
 use std::ffi::c_int;
 
-/// Rows of a product that are computed by one call. How many rows there are changes no bit of a whole tile.
-pub const ROW_TILE: usize = 256;
+/// Rows are cut at multiples of this, a multiple of what the kernels of OpenBLAS take at once (4 to 48): so a whole
+/// tile has the same bits whatever rows it is computed together with, and a chunk of a long product those of the whole.
+pub const ROW_TILE: usize = 192;
+/// At most so many tiles are one call. Each call packs the right operand anew, so few large calls are faster.
+const MOST_TILES: usize = 8;
+/// Multiplications of a tile from which on it may share a call: OpenBLAS has other kernels for small products.
+const LARGE_TILE: usize = 4_000_000;
 /// From twice this many columns on, they are cut.
 const COLUMNS: usize = 1536;
 /// From twice this many summed positions on, the sum is cut, and its parts are added in f64.
 const SUM_PART: usize = 2048;
+/// Elements of a call's result if parts of it are kept beside each other.
+const PART_AREA: usize = 1 << 20;
+/// A call of about so many multiplications takes some ten milliseconds; wanted are 4 to 16 calls, of that size or more.
+const CALL_WORK: usize = 1_200_000_000;
 
 /// Many products at once: for each position of `loops`, `c[m, n] = sum over k of a[m, k] * b[k, n]`. Strides count elements.
 #[derive(Clone, Debug)]
@@ -27,6 +35,14 @@ pub struct Products {
     pub b: [usize; 2],
     /// Stride of `c` by row; its columns lie side by side.
     pub c: usize,
+}
+
+/// How products are cut: `(start, length)` of rows, of columns, and of parts of the sum.
+pub struct Tiling {
+    pub products: usize,
+    pub rows: Vec<(usize, usize)>,
+    pub columns: Vec<(usize, usize)>,
+    pub parts: Vec<(usize, usize)>,
 }
 
 /// One rectangle of one product.
@@ -68,37 +84,36 @@ impl Products {
         offsets
     }
 
-    /// Columns of one call. Like the parts of the sum it must not depend on the number of rows or of products.
-    pub fn column_tile(&self) -> usize {
-        self.n.div_ceil((self.n / COLUMNS).max(1)).next_multiple_of(64).min(self.n)
+    /// Columns and sums are cut by their own lengths only, so that how many rows there are changes no bit of a row.
+    pub fn tiling(&self) -> Tiling {
+        let width = self.n.div_ceil((self.n / COLUMNS).max(1)).next_multiple_of(64);
+        let columns: Vec<(usize, usize)> = evenly(self.n, self.n.div_ceil(width.max(1)), 64);
+        let parts = evenly(self.k, (self.k / SUM_PART).max(1), 1);
+        let rows = self.row_cuts(&columns, &parts);
+        Tiling { products: self.count(), rows, columns, parts }
     }
 
-    /// Into how many parts the sum is cut.
-    pub fn parts(&self) -> usize {
-        (self.k / SUM_PART).max(1)
-    }
-
-    /// Where a part of the sum begins, and its length.
-    pub fn part(&self, number: usize) -> (usize, usize) {
-        let start = |number: usize| self.k * number / self.parts();
-        (start(number), start(number + 1) - start(number))
-    }
-
-    pub fn tiles(&self) -> usize {
-        self.count() * self.m.div_ceil(ROW_TILE) * self.n.div_ceil(self.column_tile())
-    }
-
-    /// Multiplications of a tile.
-    pub fn tile_work(&self) -> usize {
-        ROW_TILE.min(self.m) * self.column_tile() * self.k
-    }
-
-    pub fn tile(&self, number: usize) -> Tile {
-        let width = self.column_tile();
-        let (down, across) = (self.m.div_ceil(ROW_TILE), self.n.div_ceil(width));
-        let (product, rest) = (number / (down * across), number % (down * across));
-        let (row, column) = (rest / across * ROW_TILE, rest % across * width);
-        Tile { product, row, column, m: ROW_TILE.min(self.m - row), n: width.min(self.n - column) }
+    /// Groups of whole tiles, and what is left at the end as a call of its own.
+    fn row_cuts(&self, columns: &[(usize, usize)], parts: &[(usize, usize)]) -> Vec<(usize, usize)> {
+        let whole = self.m / ROW_TILE;
+        let longest = |cuts: &[(usize, usize)]| cuts.iter().map(|cut| cut.1).max().unwrap_or(1);
+        let (width, depth) = (longest(columns), longest(parts));
+        let work = [self.count(), self.m, self.n, self.k].iter().fold(1usize, |work, &n| work.saturating_mul(n));
+        let calls = (work / CALL_WORK).clamp(4, 16).div_ceil(self.count().max(1) * columns.len() * parts.len());
+        let most = if ROW_TILE * width * depth < LARGE_TILE {
+            1
+        } else if parts.len() > 1 {
+            (PART_AREA / (ROW_TILE * width)).clamp(1, MOST_TILES)
+        } else {
+            MOST_TILES
+        };
+        let groups = calls.max(whole.div_ceil(most)).min(whole);
+        let mut cuts: Vec<(usize, usize)> =
+            evenly(whole, groups, 1).into_iter().map(|(start, len)| (start * ROW_TILE, len * ROW_TILE)).collect();
+        if !self.m.is_multiple_of(ROW_TILE) {
+            cuts.push((whole * ROW_TILE, self.m % ROW_TILE));
+        }
+        cuts
     }
 
     /// The first elements of a tile in the three operands.
@@ -145,6 +160,34 @@ impl Products {
             ldc: number(self.c.max(self.n))?,
         })
     }
+}
+
+impl Tiling {
+    pub fn tiles(&self) -> usize {
+        self.products * self.rows.len() * self.columns.len()
+    }
+
+    pub fn tile(&self, number: usize) -> Tile {
+        let across = self.columns.len();
+        let each = self.rows.len() * across;
+        let (product, rest) = (number / each, number % each);
+        let ((row, m), (column, n)) = (self.rows[rest / across], self.columns[rest % across]);
+        Tile { product, row, column, m, n }
+    }
+}
+
+/// `count` pieces of `0..len`, as equal as multiples of `unit` allow, the longer ones first.
+fn evenly(len: usize, count: usize, unit: usize) -> Vec<(usize, usize)> {
+    let units = len.div_ceil(unit);
+    let mut cuts = Vec::with_capacity(count);
+    let mut start = 0;
+    for number in 0..count {
+        let share = units / count + (number < units % count) as usize;
+        let end = (start + share * unit).min(len);
+        cuts.push((start, end - start));
+        start = end;
+    }
+    cuts
 }
 
 /// Is a matrix with these strides given to the BLAS transposed, and what is its leading dimension? `None` if neither
