@@ -6,8 +6,10 @@
 use super::tensor::{Dim, Element};
 use super::walk::{self, Walk};
 
-/// Rows of a transposed block: as many elements as one cache line of f32 holds.
+/// Rows of a transposed block.
 const BLOCK: usize = 16;
+/// Columns of a block: one cache line of f32 in each row of the result.
+const WIDTH: usize = 16;
 
 /// A strided view that can be written out densely, piece by piece.
 pub struct Source<'a, T> {
@@ -75,9 +77,9 @@ impl<'a, T: Element> Source<'a, T> {
 /// small block, because rows whose distance is a power of two would push each other out of the cache.
 fn turn<T: Element>(values: &[T], stride: usize, columns: usize, out: &mut [T]) {
     let rows = out.len() / columns;
-    let mut block = [[T::zeroed(); BLOCK]; BLOCK];
-    for first in (0..columns).step_by(BLOCK) {
-        let width = BLOCK.min(columns - first);
+    let mut block = [[T::zeroed(); WIDTH]; BLOCK];
+    for first in (0..columns).step_by(WIDTH) {
+        let width = WIDTH.min(columns - first);
         for column in 0..width {
             let from = (first + column) * stride;
             for (row, &x) in values[from..from + rows].iter().enumerate() {
