@@ -9,7 +9,7 @@ use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, VerifyArgs};
 use super::output::{complain, report, report_all, report_plain, say, stdout_colors};
 use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, interrupt};
 use crate::base::diag::Diagnostic;
-use crate::rt::blas;
+use crate::rt::kernels;
 use crate::session::folder::OutputFolder;
 use crate::session::journal::SharedJournal;
 use crate::session::load::{DiskLoader, Script, read_script};
@@ -19,7 +19,7 @@ use crate::session::{Failure, Output, Session, Settings, verify as verdicts};
 
 /// A session for a script, or for the prompt in the current folder.
 pub fn session(common: &Common, folder: &Path, show: Show) -> Session {
-    blas::set_threads(common.threads.map(usize::from));
+    kernels::set_threads(common.threads.map(usize::from));
     let mut overrides = BTreeMap::new();
     overrides.extend(common.overrides.iter().cloned());
     let settings = Settings {

@@ -24,7 +24,7 @@ impl Machine {
             features: blas.cpu_features.iter().map(|name| name.to_string()).collect(),
             openblas: blas.config,
             kernel: blas.corename,
-            threads: blas::threads(),
+            threads: crate::rt::kernels::threads(),
         }
     }
 
