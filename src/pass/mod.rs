@@ -10,9 +10,9 @@ pub mod drops;
 pub mod fuse;
 pub mod grad;
 pub mod inline;
-mod returns;
 #[cfg(test)]
 mod random;
+mod returns;
 pub mod simplify;
 #[cfg(test)]
 mod testing;
