@@ -5,7 +5,8 @@
 
 mod common;
 
-use common::{Ran, numbers, run};
+use common::differences::{binders, global, on_a_large_stack, record, write_differences};
+use common::run;
 use locus::session::EngineKind;
 use std::fmt::Write;
 use std::path::Path;
@@ -30,6 +31,9 @@ fn score<r>(y: f64[..r]) -> float { total(y * y) + 0.7 * total(y) }
 fn early(s: float) -> float {
   if s > 0.2 { return s * s * s }
   s * 2.0
+}
+fn attend(q, k, v) {
+  nn.attention_pattern[qpos, kpos](q @[b] k, nn.causal[qpos, kpos]()) @[kpos] v
 }
 "#;
 
@@ -145,42 +149,6 @@ fn formula(param: &Param, shape: &[String], sizes: &[usize; 3], next: &mut usize
     if shape.is_empty() { value } else { format!("[{} => {value}]", binders(shape, "i")) }
 }
 
-fn binders(shape: &[String], letter: &str) -> String {
-    shape.iter().map(|axis| format!("{letter}_{axis} in {axis}")).collect::<Vec<_>>().join(", ")
-}
-
-/// The parameters as a record, `moved` by so much.
-fn record(names: &[&str], moved: &str, by: &str) -> String {
-    let field = |name: &&str| if *name == moved { format!("{name}: {name} {by}") } else { format!("{name}: {name}") };
-    format!("{{ {} }}", names.iter().map(field).collect::<Vec<_>>().join(", "))
-}
-
-/// `g_x`, the gradient, and `d_x`, the differences: a list in the order of the axes, after a 0 of no meaning.
-fn write_differences(text: &mut String, names: &[&str], name: &str, shape: &[String]) {
-    writeln!(text, "fn differences_{name}() {{\n  let mut out = [0.0]").unwrap();
-    for axis in shape {
-        writeln!(text, "for j_{axis} in {axis} {{").unwrap();
-    }
-    let here: Vec<String> = shape.iter().map(|axis| format!("int(k_{axis}) == int(j_{axis})")).collect();
-    let bump = format!("[{} => 0.001 * float({})]", binders(shape, "k"), here.join(" and "));
-    writeln!(text, "  let at = {}", if shape.is_empty() { "0.001" } else { &bump }).unwrap();
-    let loss = |by: &str| format!("loss({})", record(names, name, by));
-    writeln!(text, "  let far = {} - {}", loss("+ 2.0 * at"), loss("- 2.0 * at")).unwrap();
-    writeln!(text, "  let near = {} - {}", loss("+ at"), loss("- at")).unwrap();
-    writeln!(text, "  out = push(out, (8.0 * near - far) / 0.012)").unwrap();
-    text.push_str(&"}\n".repeat(shape.len()));
-    writeln!(text, "  out\n}}\nlet g_{name} = 1.0 * slopes.{name}\nlet d_{name} = differences_{name}()").unwrap();
-}
-
-fn global(ran: &Ran, name: &str) -> Vec<f64> {
-    let mut found = Vec::new();
-    match ran.names.iter().position(|other| other == name) {
-        Some(place) => numbers(&ran.globals[place], &mut found),
-        None => panic!("no global `{name}` among {:?}", ran.names),
-    }
-    found
-}
-
 /// Runs a program whose path ends in the case's number; gives what is wrong with it.
 fn judge(case: &Case, shapes: &[Vec<String>], sizes: &[usize; 3], engine: EngineKind, path: &Path) -> Option<String> {
     let text = case.program(shapes, sizes);
@@ -216,12 +184,6 @@ fn sizes(number: usize, round: usize) -> [usize; 3] {
 
 fn engine(round: usize) -> EngineKind {
     [EngineKind::Jit, EngineKind::Interp, EngineKind::InterpUnoptimised][round % 3]
-}
-
-/// Work on a stack as large as the command's.
-fn on_a_large_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let thread = std::thread::Builder::new().stack_size(256 << 20).spawn(work).unwrap();
-    thread.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
 }
 
 #[test]

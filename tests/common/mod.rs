@@ -3,6 +3,8 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
+pub mod differences;
+
 use locus::rt::value::Value;
 use locus::session::load::{DiskLoader, read_script};
 use locus::session::world::BufferWorld;
