@@ -13,9 +13,9 @@ use std::path::Path;
 
 const TOLERANCE: f64 = 1e-6;
 
-/// 32-bit numbers are exact to 6e-8. A gradient is a chain of less than a hundred operations whose sums are taken
-/// in 64 bits; errors that add up like a random walk stay below ten units of the largest entry.
-const NARROW_TOLERANCE: f64 = 1e-6;
+/// 32-bit numbers are exact to 6e-8. A gradient is a chain of some hundred operations; errors that add up like a
+/// random walk stay below 64 units of the largest entry.
+const NARROW_TOLERANCE: f64 = 64.0 * 5.96e-8;
 
 fn source(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
