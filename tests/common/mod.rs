@@ -1,5 +1,10 @@
 //! Running programs in tests: one program, one engine, and what it left behind.
 
+// Each test file uses a part of this.
+#![allow(dead_code)]
+
+pub mod differences;
+
 use locus::rt::value::Value;
 use locus::session::load::{DiskLoader, read_script};
 use locus::session::world::BufferWorld;
