@@ -150,6 +150,18 @@ impl Tensor {
         Ok(Tensor { dims: dense_dims(axes), offset: 0, buffer })
     }
 
+    /// A tensor of unspecified contents, for a caller that writes every element.
+    pub fn scratch(dtype: DType, axes: &[(Axis, usize)]) -> Result<Tensor> {
+        let count = checked_count(axes)?;
+        let buffer = match dtype {
+            DType::F32 => f32::wrap(Aligned::scratch(count)),
+            DType::F64 => f64::wrap(Aligned::scratch(count)),
+            DType::I64 => i64::wrap(Aligned::scratch(count)),
+            DType::Bool => u8::wrap(Aligned::scratch(count)),
+        };
+        Ok(Tensor { dims: dense_dims(axes), offset: 0, buffer })
+    }
+
     /// A dense tensor with the axes, lengths and origins of `dims`, in their order. The strides of `dims` do not matter.
     pub fn dense_over<T: Element>(dims: &[Dim], values: Aligned<T>) -> Result<Tensor> {
         let axes: Vec<(Axis, usize)> = dims.iter().map(|dim| (dim.axis, dim.len)).collect();
