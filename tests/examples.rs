@@ -1,0 +1,96 @@
+//! The programs that people are shown, and the worlds with known answers: every expectation holds, and the bits
+//! depend on nothing but the program.
+
+mod common;
+
+use common::differences::on_a_large_stack;
+use common::{Ran, hash, programs, run};
+use locus::session::EngineKind;
+use std::path::{Path, PathBuf};
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+}
+
+/// What keeps a program from being verified.
+fn fault(path: &Path, ran: &Ran) -> Option<String> {
+    let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match (&ran.fault, ran.tally) {
+        (Some(fault), _) => Some(format!("{shown}:\n{fault}")),
+        (None, (_, 0)) => Some(format!("{shown} states no expectations")),
+        (None, (held, judged)) if held < judged => Some(format!("{shown}: {}", ran.failures.join("; "))),
+        _ => None,
+    }
+}
+
+fn verified(paths: Vec<PathBuf>) {
+    let work = move || paths.iter().filter_map(|path| fault(path, &run(path, EngineKind::Jit, &[]))).collect::<Vec<_>>();
+    let faults = on_a_large_stack(work);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_short_examples_hold() {
+    verified(vec![example("first_steps.exp"), example("reference.exp")]);
+}
+
+#[test]
+fn the_worlds_hold() {
+    verified(programs("tests/worlds"));
+}
+
+#[test]
+#[ignore = "minutes; `make check-full` verifies it by the command"]
+fn the_demonstration_holds() {
+    verified(vec![example("positional_variance.exp")]);
+}
+
+/// So small that a run takes seconds; what it finds means nothing, and no expectation is asked about.
+const REDUCED: &[(&str, &str)] =
+    &[("steps", "4"), ("windows", "24"), ("size_of_batch", "256"), ("feature", "64"), ("k", "4"), ("listed", "2")];
+
+/// What of the program takes time and cannot be set: the held-out text, and the start of the decoder's bias.
+const SHORTENED: &[(&str, &str)] = &[
+    ("read_index[vocab, batch, pos](heldout)", "read_index[vocab, window, pos](heldout)[window -> batch: 0..96]"),
+    ("read_index[document, batch](origins)", "read_index[document, window](origins)[window -> batch: 0..96]"),
+    ("sample -> first: 0..4_096", "sample -> first: 0..1_024"),
+];
+
+/// The demonstration on less text, in a folder of its own.
+fn write_reduced(folder: &Path) -> PathBuf {
+    let mut text = std::fs::read_to_string(example("positional_variance.exp")).unwrap();
+    for (from, to) in SHORTENED {
+        assert_eq!(text.matches(from).count(), 1, "`{from}` is not once in the demonstration");
+        text = text.replace(from, to);
+    }
+    let path = folder.join("reduced.exp");
+    std::fs::write(&path, text.replace("file(\"data/", &format!("file(\"{}/", example("data").display()))).unwrap();
+    path
+}
+
+fn reduced(path: &Path, engine: EngineKind, threads: Option<usize>) -> String {
+    let path = path.to_path_buf();
+    let work = move || run(&path, engine, REDUCED);
+    let ran = match threads {
+        None => on_a_large_stack(work),
+        Some(threads) => {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(256 << 20).build().unwrap();
+            pool.install(work)
+        }
+    };
+    assert_eq!(ran.fault.as_deref().unwrap_or(""), "");
+    assert!(ran.text.contains("layer 3: FVU") && ran.tally.1 >= 10, "{}", ran.text);
+    hash(&ran)
+}
+
+#[test]
+fn the_demonstration_has_the_same_bits_whatever_runs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_reduced(folder.path());
+    let wanted = reduced(&path, EngineKind::Jit, None);
+    assert_eq!(reduced(&path, EngineKind::Jit, None), wanted, "a second run");
+    assert_eq!(reduced(&path, EngineKind::Interp, None), wanted, "the oracle");
+    for threads in [1, 2, 3] {
+        assert_eq!(reduced(&path, EngineKind::Jit, Some(threads)), wanted, "{threads} threads");
+    }
+}
