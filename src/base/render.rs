@@ -1,1 +1,153 @@
-//! (to be written)
+//! Diagnostics as text: the message, the lines of source with carets and labels, aligned notes, the help.
+//!
+//! The layout of source lines is `annotate-snippets`' own. The result depends on nothing but the arguments, and a
+//! span that does not fit its text is cut to fit, because a fault in a message must not hide the message.
+
+use super::diag::{Diagnostic, Label, Severity};
+use super::span::{FileId, Sources, Span};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use std::ops::Range;
+
+/// Lines wider than this are cut around the labels.
+const WIDTH: usize = 140;
+
+/// The message as people see it, with a line end at its end.
+pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(&diagnostic.message).id(diagnostic.code);
+    let mut group = Group::with_title(title);
+    for file in files(diagnostic, sources) {
+        group = group.element(snippet(diagnostic, sources, file));
+    }
+    for line in note_lines(&diagnostic.notes) {
+        group = group.element(Level::NOTE.no_name().message(line));
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help));
+    }
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let mut text = renderer.term_width(WIDTH).render(&[group]);
+    text.push('\n');
+    text
+}
+
+/// Several messages, a blank line between them.
+pub fn render_all(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
+    let texts: Vec<String> = diagnostics.iter().map(|diagnostic| render(diagnostic, sources, color)).collect();
+    texts.join("\n")
+}
+
+/// The files that labels stand in, the primary one first.
+fn files(diagnostic: &Diagnostic, sources: &Sources) -> Vec<FileId> {
+    let mut found: Vec<FileId> = Vec::new();
+    for label in diagnostic.primary.iter().chain(&diagnostic.labels) {
+        let file = label.span.file;
+        if !found.contains(&file) && (file.0 as usize) < sources.len() {
+            found.push(file);
+        }
+    }
+    found
+}
+
+fn snippet<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources, file: FileId) -> Snippet<'a, Annotation<'a>> {
+    let source = sources.get(file);
+    let annotation = |kind: AnnotationKind, label: &'a Label| {
+        let text = Some(label.text.as_str()).filter(|text| !text.is_empty());
+        kind.span(within(&source.text, label.span)).label(text)
+    };
+    let primary = diagnostic.primary.iter().filter(|label| label.span.file == file);
+    let others = diagnostic.labels.iter().filter(|label| label.span.file == file);
+    Snippet::source(source.text.as_str())
+        .path(source.name.as_str())
+        .annotations(primary.map(|label| annotation(AnnotationKind::Primary, label)))
+        .annotations(others.map(|label| annotation(AnnotationKind::Context, label)))
+}
+
+/// The part of a span that can be shown: on characters of the text, and of its first line only.
+fn within(text: &str, span: Span) -> Range<usize> {
+    let start = boundary(text, span.start as usize);
+    let end = boundary(text, span.end as usize).max(start);
+    let first_line = text[start..end].find('\n').map_or(end, |length| start + length);
+    start..first_line
+}
+
+fn boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// `found   f32[feature]` under `needed  f32[pos]`: the texts start in one column.
+fn note_lines(notes: &[(&'static str, String)]) -> Vec<String> {
+    let width = notes.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+    notes.iter().map(|(key, text)| if width == 0 { text.clone() } else { format!("{key:<width$}  {text}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources() -> (Sources, FileId) {
+        let mut sources = Sources::default();
+        sources.add("other.exp", "axis pos\n");
+        let text = "let a = 1\nlet flat = acts |> mean[batch, pos]\nlet v = flat |> var[pos]\n";
+        let file = sources.add("demo.exp", text);
+        (sources, file)
+    }
+
+    #[test]
+    fn a_full_message() {
+        let (sources, file) = sources();
+        let diagnostic = Diagnostic::error("E012", Span::new(file, 66, 69), "`flat` has no axis `pos`")
+            .here("the variance needs this axis")
+            .label(Span::new(file, 29, 45), "`pos` was averaged away here")
+            .label(Span::new(FileId(0), 5, 8), "declared here")
+            .note("found", "f32[feature]")
+            .note("needed", "f32[feature, pos, ..]")
+            .help("average over the batch only:  acts |> mean[batch] |> var[pos]");
+        let expected = "\
+error[E012]: `flat` has no axis `pos`
+ --> demo.exp:3:21
+  |
+2 | let flat = acts |> mean[batch, pos]
+  |                    ---------------- `pos` was averaged away here
+3 | let v = flat |> var[pos]
+  |                     ^^^ the variance needs this axis
+  |
+ ::: other.exp:1:6
+  |
+1 | axis pos
+  |      --- declared here
+  |
+  = found   f32[feature]
+  = needed  f32[feature, pos, ..]
+  = help: average over the batch only:  acts |> mean[batch] |> var[pos]
+";
+        assert_eq!(render(&diagnostic, &sources, false), expected);
+        assert!(render(&diagnostic, &sources, true).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn without_a_place() {
+        let diagnostic = Diagnostic::plain("E011", "no axis is called `featrue`").help("did you mean `feature`?");
+        let expected = "error[E011]: no axis is called `featrue`\n |\n = help: did you mean `feature`?\n";
+        assert_eq!(render(&diagnostic, &Sources::default(), false), expected);
+    }
+
+    #[test]
+    fn spans_that_do_not_fit_are_cut() {
+        let mut sources = Sources::default();
+        let file = sources.add("x.exp", "let é = 1");
+        for (start, end) in [(0, 99), (5, 6), (9, 2), (50, 60), (10, 10), (0, 0)] {
+            let diagnostic = Diagnostic::error("E001", Span::new(file, start, end), "odd");
+            assert!(render(&diagnostic, &sources, false).contains("x.exp:1:"), "{start}..{end}");
+        }
+        let diagnostic = Diagnostic::error("E001", Span::new(FileId(7), 0, 1), "no such file");
+        assert!(render(&diagnostic, &sources, false).starts_with("error[E001]: no such file"));
+    }
+}

@@ -6,6 +6,9 @@
 //! resolved by the checker. This layer knows neither the syntax nor the runtime, and does no work of its own.
 
 pub mod print;
+pub mod rules;
+#[cfg(test)]
+mod tests;
 pub mod types;
 pub mod verify;
 
@@ -102,52 +105,143 @@ pub enum Op {
     /// The same value under a new local.
     Copy(LocalId),
     /// Elementwise over the union of the operands' axes; scalar if all operands are scalars.
-    Elem { op: ScalarOp, args: Vec<LocalId> },
+    Elem {
+        op: ScalarOp,
+        args: Vec<LocalId>,
+    },
     /// Sum of products over `axes`, which both have; other shared axes are kept (batch).
-    Contract { a: LocalId, b: LocalId, axes: AxisSet },
-    Reduce { kind: ReduceKind, arg: LocalId, axes: AxisSet },
+    Contract {
+        a: LocalId,
+        b: LocalId,
+        axes: AxisSet,
+    },
+    Reduce {
+        kind: ReduceKind,
+        arg: LocalId,
+        axes: AxisSet,
+    },
     /// `x[a: i]`, i scalar. Bounds-checked. With all axes selected the result is a scalar.
-    Select { arg: LocalId, axis: Axis, index: LocalId },
+    Select {
+        arg: LocalId,
+        axis: Axis,
+        index: LocalId,
+    },
     /// `x[a: idx]`, idx an integer tensor: `a` is replaced by the axes of `index`; those that `arg` also has line up.
-    Gather { arg: LocalId, axis: Axis, index: LocalId },
+    Gather {
+        arg: LocalId,
+        axis: Axis,
+        index: LocalId,
+    },
     /// `x[a -> b: lo..hi]`; `lo <= hi <= size` is checked.
-    Slice { arg: LocalId, axis: Axis, to: Axis, lo: LocalId, hi: LocalId },
-    Rename { arg: LocalId, from: Axis, to: Axis },
+    Slice {
+        arg: LocalId,
+        axis: Axis,
+        to: Axis,
+        lo: LocalId,
+        hi: LocalId,
+    },
+    Rename {
+        arg: LocalId,
+        from: Axis,
+        to: Axis,
+    },
     /// `x[(a, b) -> c]`, first slowest.
-    Merge { arg: LocalId, from: Vec<Axis>, to: Axis },
+    Merge {
+        arg: LocalId,
+        from: Vec<Axis>,
+        to: Axis,
+    },
     /// `x[c -> (a, b)]`, first slowest; `sizes` gives the length of each part, -1 for at most one that follows.
-    Split { arg: LocalId, from: Axis, to: Vec<Axis>, sizes: Vec<LocalId> },
+    Split {
+        arg: LocalId,
+        from: Axis,
+        to: Vec<Axis>,
+        sizes: Vec<LocalId>,
+    },
     /// A new axis along which the value repeats (stride 0).
-    Expand { arg: LocalId, axis: Axis, size: LocalId },
+    Expand {
+        arg: LocalId,
+        axis: Axis,
+        size: LocalId,
+    },
     /// The length of `axis`, on which all `args` that have it must agree: int. At least one arg has it.
-    SizeOf { args: Vec<LocalId>, axis: Axis },
+    SizeOf {
+        args: Vec<LocalId>,
+        axis: Axis,
+    },
     /// Adjoint of `Gather` and `Select`: zeros of length `size` along `axis`, plus `arg` added at `index`.
     /// `index` is a scalar or a tensor; its axes that are in `own` belong to arg only (they are summed into the
     /// target), others line up.
-    ScatterAdd { arg: LocalId, axis: Axis, index: LocalId, size: LocalId, own: AxisSet },
+    ScatterAdd {
+        arg: LocalId,
+        axis: Axis,
+        index: LocalId,
+        size: LocalId,
+        own: AxisSet,
+    },
     /// Adjoint of `Slice`: `arg` has `from`; the result has `to`, of length `size`, zero outside `lo..lo+len(from)`.
-    Pad { arg: LocalId, from: Axis, to: Axis, lo: LocalId, size: LocalId },
+    Pad {
+        arg: LocalId,
+        from: Axis,
+        to: Axis,
+        lo: LocalId,
+        size: LocalId,
+    },
     /// A runtime function by name (see `rt::table`). `axes` are the explicit axis arguments, in order.
-    Builtin { name: &'static str, axes: Vec<Axis>, args: Vec<LocalId> },
-    Call { func: FuncId, args: Vec<LocalId> },
+    Builtin {
+        name: &'static str,
+        axes: Vec<Axis>,
+        args: Vec<LocalId>,
+    },
+    Call {
+        func: FuncId,
+        args: Vec<LocalId>,
+    },
     /// The results of `func`, then the gradient of its first result (a float scalar) by each of its first
     /// `wrt` parameters. Replaced by `pass::grad` before anything runs.
-    Grad { func: FuncId, args: Vec<LocalId>, wrt: usize },
+    Grad {
+        func: FuncId,
+        args: Vec<LocalId>,
+        wrt: usize,
+    },
     /// Values yielded by the branch taken.
-    If { cond: LocalId, then: Block, other: Block },
+    If {
+        cond: LocalId,
+        then: Block,
+        other: Block,
+    },
     /// `var` runs over `lo..hi`; yields the carried values after the last round. The body yields their next values.
-    For { var: LocalId, lo: LocalId, hi: LocalId, carried: Vec<Carried>, body: Block },
+    For {
+        var: LocalId,
+        lo: LocalId,
+        hi: LocalId,
+        carried: Vec<Carried>,
+        body: Block,
+    },
     /// `test` yields one bool, computed from the carried params.
-    While { carried: Vec<Carried>, test: Block, body: Block },
+    While {
+        carried: Vec<Carried>,
+        test: Block,
+        body: Block,
+    },
     /// A tensor by formula: `body` yields one scalar for each combination of the binders.
-    Comprehend { binders: Vec<Binder>, body: Block },
+    Comprehend {
+        binders: Vec<Binder>,
+        body: Block,
+    },
     /// Fused elementwise region: inputs in order; one dest per kernel output.
-    Kernel { kernel: Box<Kernel>, args: Vec<LocalId> },
+    Kernel {
+        kernel: Box<Kernel>,
+        args: Vec<LocalId>,
+    },
     GlobalGet(GlobalId),
     GlobalSet(GlobalId, LocalId),
     /// A record as an element of a list; the dest's type is `Type::Record`.
     MakeRecord(Vec<LocalId>),
-    GetField { arg: LocalId, field: usize },
+    GetField {
+        arg: LocalId,
+        field: usize,
+    },
     /// A list of the dest's type.
     MakeList(Vec<LocalId>),
     /// Leaves the function with these values, from any depth.
@@ -261,13 +355,23 @@ impl Op {
     /// Locals that the operation binds for its blocks: loop variables, carried parameters, binders.
     pub fn inner_params(&self) -> Vec<LocalId> {
         match self {
-            Op::For { var, carried, .. } => {
-                std::iter::once(*var).chain(carried.iter().map(|c| c.param)).collect()
-            }
+            Op::For { var, carried, .. } => std::iter::once(*var).chain(carried.iter().map(|c| c.param)).collect(),
             Op::While { carried, .. } => carried.iter().map(|c| c.param).collect(),
             Op::Comprehend { binders, .. } => binders.iter().map(|b| b.var).collect(),
             _ => Vec::new(),
         }
+    }
+}
+
+impl Block {
+    /// Does every way through the block return from the function? Then it yields nothing, and its `results` mean
+    /// nothing.
+    pub fn returns(&self) -> bool {
+        self.stmts.iter().any(|stmt| match &stmt.op {
+            Op::Return(_) => true,
+            Op::If { then, other, .. } => then.returns() && other.returns(),
+            _ => false,
+        })
     }
 }
 
@@ -299,4 +403,5 @@ pub fn builtin_is_pure(name: &str) -> bool {
 }
 
 /// The names of the builtins with an effect.
-pub const EFFECTS: &[&str] = &["print", "report", "write_file", "plot", "assert", "write_npy", "write_safetensors", "expect_value"];
+pub const EFFECTS: &[&str] =
+    &["print", "report", "write_file", "plot", "assert", "write_npy", "write_safetensors", "expect_value"];

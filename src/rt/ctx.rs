@@ -38,6 +38,8 @@ pub struct Ctx {
     pub memory_limit: usize,
     /// Nesting of calls.
     pub depth: u32,
+    /// What paths of inputs are relative to: the folder of the script.
+    pub folder: std::path::PathBuf,
 }
 
 impl Ctx {
@@ -48,6 +50,7 @@ impl Ctx {
             check_finite: false,
             memory_limit: usize::MAX,
             depth: 0,
+            folder: std::path::PathBuf::new(),
         }
     }
 

@@ -43,6 +43,12 @@ fn restart(kernels: &str) {
 #[cfg(not(unix))]
 fn restart(_: &str) {}
 
+/// The name to put into `OPENBLAS_CORETYPE` for the fastest kernels that this processor has.
+pub fn wanted_kernel() -> String {
+    let corename = corename();
+    better_kernels(&corename, &cpu_features()).map_or(corename.to_uppercase(), str::to_string)
+}
+
 /// The kernels to ask for, if those in force are below what the processor has.
 fn better_kernels(corename: &str, features: &[&str]) -> Option<&'static str> {
     let has = |names: &[&str]| names.iter().all(|name| features.contains(name));

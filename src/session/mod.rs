@@ -1,1 +1,21 @@
 //! A session: sources, modules, checked items, running them, remembering globals.
+//!
+//! The only layer that joins the checker to the passes, the engines and the runtime, and the only one that opens
+//! program text. It never prints: output goes through a `rt::ctx::World`, messages are returned as diagnostics.
+
+pub mod bless;
+pub mod embedded;
+pub mod engines;
+pub mod fault;
+pub mod folder;
+pub mod journal;
+pub mod load;
+pub mod machine;
+pub mod provenance;
+pub mod run;
+pub mod verify;
+pub mod world;
+
+pub use engines::EngineKind;
+pub use fault::Failure;
+pub use run::{Outcome, Output, Session, Settings};

@@ -177,6 +177,8 @@ pub enum StmtKind {
     Capture(CaptureExpr),
     /// `fit name { ... }` as a statement binds the name.
     Fit { name: Ident, fit: FitExpr },
+    /// A plot inside a block; at the top it is an item.
+    Plot(PlotItem),
     Expr(Expr),
 }
 

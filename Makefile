@@ -1,0 +1,32 @@
+# The two commands of the README, and what they are made of. Everything is built by cargo; this file only knows
+# the order.
+
+BINARY := $(or $(CARGO_TARGET_DIR),target)/release/locus
+DEMO := examples/positional_variance.exp
+DEMO_OUT := out/positional_variance
+
+.PHONY: demo test check-full build setup clean
+
+demo: build
+	$(BINARY) run --out $(DEMO_OUT) $(DEMO)
+	@echo
+	@echo "the report: figures, tables and the record of this run are in $(DEMO_OUT)/"
+	@ls $(DEMO_OUT)
+
+test: build
+	.ci/test
+
+# Everything at full size, for an idle machine and an hour.
+check-full: build
+	.ci/test full
+	$(BINARY) verify --out out/check-full $(wildcard examples/*.exp)
+
+build: setup
+	cargo build --release
+
+setup:
+	@.ci/setup
+
+clean:
+	cargo clean
+	rm -rf out

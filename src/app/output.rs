@@ -1,0 +1,78 @@
+//! Writing to the terminal: answers to standard output, messages to standard error, never a panic.
+
+use std::io::{self, IsTerminal, Write};
+use std::panic::PanicHookInfo;
+use std::sync::Mutex;
+
+use super::{CLOSED, FAILED};
+use crate::base::diag::Diagnostic;
+use crate::base::render::render;
+use crate::base::span::Sources;
+
+/// Where the last fault of our own happened.
+static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// A line of an answer. A reader that has gone ends the process, as it would end any Unix tool.
+pub fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(CLOSED.into());
+    }
+}
+
+/// A message to the person. If nobody can read it there is nothing left to do.
+pub fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+}
+
+pub fn report(diagnostic: &Diagnostic, sources: &Sources) {
+    complain(&render(diagnostic, sources, colors(io::stderr().is_terminal())));
+}
+
+/// A message that has no place in a program.
+pub fn report_plain(diagnostic: &Diagnostic) {
+    report(diagnostic, &Sources::default());
+}
+
+pub fn report_all<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>, sources: &Sources) {
+    let all: Vec<&Diagnostic> = diagnostics.into_iter().collect();
+    // More than a screen of errors is read by nobody.
+    for diagnostic in all.iter().take(10) {
+        report(diagnostic, sources);
+    }
+    if all.len() > 10 {
+        complain(&format!("... and {} more", all.len() - 10));
+    }
+}
+
+/// Colors on a stream that is a terminal (or not), as https://no-color.org asks.
+pub fn colors(terminal: bool) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    terminal && !set("NO_COLOR") && !dumb
+}
+
+pub fn stdout_colors() -> bool {
+    colors(io::stdout().is_terminal())
+}
+
+pub fn remember_panic(about: &PanicHookInfo<'_>) {
+    if let Ok(mut last) = LAST_PANIC.lock() {
+        *last = Some(about.to_string());
+    }
+}
+
+/// Where the last fault of our own happened, once.
+pub fn take_panic() -> Option<String> {
+    LAST_PANIC.lock().ok().and_then(|mut last| last.take())
+}
+
+/// The last resort: a fault of our own that no layer below caught.
+pub fn internal_fault() -> u8 {
+    let place = take_panic().unwrap_or_else(|| "no details".to_string());
+    let fault = Diagnostic::plain("R099", "locus itself failed; this is a fault of locus and not of your program")
+        .note("note", place)
+        .help("please report it with the program that caused it");
+    report_plain(&fault);
+    FAILED
+}

@@ -1,0 +1,227 @@
+//! `run`, `check`, `verify` and `bless`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, VerifyArgs};
+use super::output::{complain, report, report_all, report_plain, say, stdout_colors};
+use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, interrupt};
+use crate::base::diag::Diagnostic;
+use crate::rt::blas;
+use crate::session::folder::OutputFolder;
+use crate::session::journal::SharedJournal;
+use crate::session::load::{DiskLoader, Script, read_script};
+use crate::session::provenance::{self, Record};
+use crate::session::world::{Show, TerminalWorld};
+use crate::session::{Failure, Output, Session, Settings, verify as verdicts};
+
+/// A session for a script, or for the prompt in the current folder.
+pub fn session(common: &Common, folder: &Path, show: Show) -> Session {
+    blas::set_threads(common.threads.map(usize::from));
+    let mut overrides = BTreeMap::new();
+    overrides.extend(common.overrides.iter().cloned());
+    let settings = Settings {
+        engine: common.engine.into(),
+        overrides,
+        strict: false,
+        check_finite: common.check_finite,
+        folder: folder.to_path_buf(),
+    };
+    let (journal, interrupt) = (SharedJournal::default(), Arc::default());
+    interrupt::listen(&interrupt);
+    let world = TerminalWorld::new(show, OutputFolder::new(&common.out), journal.clone(), interrupt.clone());
+    Session::new(Box::new(DiskLoader::new(folder)), settings, Output { world: Box::new(world), journal, interrupt })
+}
+
+/// A script that has run, well or not.
+struct Ran {
+    session: Session,
+    script: Script,
+    failure: Option<Failure>,
+    seconds: f64,
+}
+
+impl Ran {
+    fn start(path: &Path, common: &Common, show: Show) -> Result<Ran, Diagnostic> {
+        let script = read_script(path)?;
+        let mut session = session(common, &script.folder(), show);
+        let start = Instant::now();
+        let failure = session.run_script(&script).err();
+        Ok(Ran { session, script, failure, seconds: start.elapsed().as_secs_f64() })
+    }
+
+    /// Shows warnings and the failure, if any; the exit code so far.
+    fn report(&self) -> u8 {
+        let sources = self.session.sources();
+        let code = match &self.failure {
+            None => OK,
+            Some(Failure::Check(_)) => REFUSED,
+            Some(Failure::Run(_)) => FAILED,
+            Some(Failure::Interrupted(_)) if self.session.journal.lock().closed => return CLOSED,
+            Some(Failure::Interrupted(_)) => INTERRUPTED,
+        };
+        report_all(&self.session.checker.warnings, sources);
+        if let Some(failure) = &self.failure {
+            report_failure(failure, sources);
+        }
+        code
+    }
+
+    /// Writes the record of the run; what differs from the recorded run explains expectations that fail.
+    fn record(&self, common: &Common) -> Vec<String> {
+        if matches!(self.failure, Some(Failure::Check(_))) {
+            return Vec::new();
+        }
+        let folder = OutputFolder::new(&common.out);
+        let record = provenance::record(&self.session, &self.script, self.seconds, self.failure.is_none());
+        let notes = Record::earlier(&folder, &self.script).map_or(Vec::new(), |earlier| record.differences(&earlier));
+        if record.is_worth_keeping()
+            && let Err(error) = record.write(&folder, &self.script)
+        {
+            complain(&format!("warning: no record of this run was kept: {}", error.message));
+        }
+        notes
+    }
+}
+
+/// Shows why an entry failed; a fault of our own asks for a report.
+pub fn report_failure(failure: &Failure, sources: &crate::base::span::Sources) {
+    report_all(failure.diagnostics(), sources);
+    if failure.diagnostics().iter().any(|shown| shown.code == "R099" || shown.code == "E099") {
+        let place = super::output::take_panic().map_or(String::new(), |place| format!("\n{place}"));
+        complain(&format!("this is a fault of locus; please report it with the program that caused it{place}"));
+    }
+}
+
+pub fn run(args: &RunArgs) -> u8 {
+    let loud = !args.quiet;
+    let show = Show { prints: loud, expectations: loud, progress: loud, color: stdout_colors() };
+    let ran = match Ran::start(&args.file, &args.common, show) {
+        Ok(ran) => ran,
+        Err(diagnostic) => return refuse(&diagnostic),
+    };
+    let code = ran.report();
+    if code == CLOSED {
+        return code;
+    }
+    let notes = ran.record(&args.common);
+    let verdict = verdicts::verdict(&ran.session, &notes);
+    if loud && !verdict.is_good() {
+        complain(&format!("{} of {} expectations do not hold", verdict.failures.len(), verdict.judged));
+        notes.iter().for_each(|note| complain(&format!("  {note}")));
+    }
+    code
+}
+
+pub fn check(args: &CheckArgs) -> u8 {
+    let mut code = OK;
+    for path in &args.files {
+        let script = match read_script(path) {
+            Ok(script) => script,
+            Err(diagnostic) => {
+                code = refuse(&diagnostic);
+                continue;
+            }
+        };
+        let settings = Settings { strict: args.strict, folder: script.folder(), ..Settings::default() };
+        let output = Output::buffer(&Default::default());
+        let mut session = Session::new(Box::new(DiskLoader::new(&script.folder())), settings, output);
+        let outcome = session.prepare(&script.name, &script.text);
+        report_all(&session.checker.warnings, session.sources());
+        match outcome {
+            Ok(_) => say(&format!("{}: ok", script.name)),
+            Err(failure) => {
+                report_failure(&failure, session.sources());
+                code = REFUSED;
+            }
+        }
+    }
+    code
+}
+
+pub fn verify(args: &VerifyArgs) -> u8 {
+    let mut worst = OK;
+    let show = Show { prints: false, expectations: true, progress: true, color: stdout_colors() };
+    for path in &args.files {
+        say(&path.display().to_string());
+        let code = match Ran::start(path, &args.common, show) {
+            Ok(ran) => verify_one(&ran, &args.common),
+            Err(diagnostic) => refuse(&diagnostic),
+        };
+        if matches!(code, INTERRUPTED | CLOSED) {
+            return code;
+        }
+        worst = worst.max(code);
+    }
+    worst
+}
+
+fn verify_one(ran: &Ran, common: &Common) -> u8 {
+    let code = ran.report();
+    if code != OK {
+        return code;
+    }
+    let notes = ran.record(common);
+    let verdict = verdicts::verdict(&ran.session, &notes);
+    for failure in &verdict.failures {
+        report(failure, ran.session.sources());
+    }
+    match verdict.judged {
+        0 => say(&format!("{}: states no expectations ({:.1} s)", ran.script.name, ran.seconds)),
+        judged => say(&format!("{}: {} of {judged} hold ({:.1} s)", ran.script.name, verdict.held, ran.seconds)),
+    }
+    if verdict.is_good() { OK } else { FAILED }
+}
+
+pub fn bless(args: &BlessArgs) -> u8 {
+    let show = Show { prints: false, expectations: false, progress: true, color: false };
+    let ran = match Ran::start(&args.file, &args.common, show) {
+        Ok(ran) => ran,
+        Err(diagnostic) => return refuse(&diagnostic),
+    };
+    let code = ran.report();
+    if code != OK {
+        complain("nothing was blessed");
+        return code;
+    }
+    if !args.common.overrides.is_empty() {
+        complain("warning: these numbers were found under --set, and the script says nothing of it");
+    }
+    match verdicts::bless(&ran.session, &ran.script) {
+        Ok(changes) if changes.is_empty() => say(&format!("{}: nothing to change", ran.script.name)),
+        Ok(changes) => {
+            for change in &changes {
+                say(&format!("{}:{}", ran.script.name, change.line));
+                say(&format!("  - {}", change.before));
+                say(&format!("  + {}", change.after));
+            }
+        }
+        Err(diagnostic) => {
+            report_plain(&diagnostic);
+            return FAILED;
+        }
+    }
+    // Blessing writes numbers, not claims: what cannot be repaired so is said.
+    let left = verdicts::verdict(&ran.session, &[]).failures.len() - repaired(&ran);
+    if left > 0 {
+        complain(&format!("{left} expectations state a bound or a word and still do not hold"));
+        return FAILED;
+    }
+    OK
+}
+
+/// How many failed expectations have a number that `bless` writes.
+fn repaired(ran: &Ran) -> usize {
+    let journal = ran.session.journal.lock();
+    let sites = &ran.session.checker.expectations;
+    let has_number = |number: usize| sites.get(number).is_some_and(|site| site.value.is_some());
+    let failed = journal.expectations.iter().filter(|outcome| !outcome.held);
+    failed.filter(|outcome| outcome.found.is_some() && has_number(outcome.number)).count()
+}
+
+fn refuse(diagnostic: &Diagnostic) -> u8 {
+    report_plain(diagnostic);
+    REFUSED
+}

@@ -1,0 +1,324 @@
+//! `capture model(args) { x = site[layer: 2] }`: the forward pass inlined, yielding the named sites.
+//!
+//! Capturing is compilation only. The forward function is read twice: once in a function that is thrown away,
+//! to learn which sites there are and what types they have; once for good, with a slot for each request that
+//! branches and loops carry. What nobody needs is dead code, and a loop over an axis that every request pins
+//! stops after the last round that is asked for.
+
+use super::call::ArgVal;
+use super::value::{FnVal, Val};
+use super::{Checker, messages};
+use crate::base::axis::Axis;
+use crate::base::ops::ScalarOp;
+use crate::base::span::Span;
+use crate::ir::{Elem, LocalId, Op, Type};
+use crate::syntax::ast::{self, Bracket};
+use std::rc::Rc;
+
+pub(crate) struct CaptureState {
+    requests: Vec<Request>,
+    /// The frames of the model start here; loops further out are not the model's.
+    base: usize,
+    /// Only looking: record names and types.
+    looking: bool,
+    /// Every site met: name, and the loop axes around it.
+    met: Vec<(String, Vec<Axis>)>,
+}
+
+struct Request {
+    site: String,
+    /// Loop axes that the request pins: `layer: 2`.
+    pins: Vec<(Axis, Val)>,
+    /// The other brackets, applied to the value at the site.
+    parts: Vec<Bracket>,
+    span: Span,
+    /// Type of the value (after the brackets), once the site was met.
+    ty: Option<Type>,
+    /// Loop axis collected into a list, because no index pins it.
+    collects: Option<Axis>,
+    value: Val,
+}
+
+impl Checker {
+    pub(super) fn capture_expr(&mut self, capture: &ast::CaptureExpr) -> Val {
+        if self.capture.is_some() {
+            self.error(messages::nested_capture(capture.span));
+            return Val::Error;
+        }
+        let model = self.expr(&capture.model);
+        let Some(f) = self.forward_of(&model, capture.model.span) else { return Val::Error };
+        let mut args = Vec::new();
+        for arg in &capture.args {
+            let val = self.expr(&arg.value);
+            args.push(ArgVal { name: arg.name.clone(), val, span: arg.value.span });
+        }
+        let pins = self.pins(capture);
+        let Some(state) = self.look(&f, &args, capture, pins) else { return Val::Error };
+        self.run_forward(&f, args, capture, state)
+    }
+
+    fn forward_of(&mut self, model: &Val, span: Span) -> Option<Rc<FnVal>> {
+        match model {
+            Val::Fn(f) => Some(f.clone()),
+            Val::Error => None,
+            other => match other.field("forward") {
+                Some(Val::Fn(f)) => Some(f.clone()),
+                _ => {
+                    self.error(messages::not_a_model(span, &other.ty()));
+                    None
+                }
+            },
+        }
+    }
+
+    /// Index parts, evaluated where the capture stands; which of them pin loops is known once the site is met.
+    fn pins(&mut self, capture: &ast::CaptureExpr) -> Vec<Vec<(Axis, Val)>> {
+        let mut all = Vec::new();
+        for site in &capture.sites {
+            let mut pins = Vec::new();
+            for part in &site.parts {
+                if let Bracket::Index { axis, value } = part
+                    && let Some(found) = self.axis(axis)
+                {
+                    let val = self.expr(value);
+                    let val = self.materialize(&val, value.span);
+                    let fits = match val.ty() {
+                        Type::Tensor(Elem::Index(counted), own) => counted == found && own.is_empty(),
+                        Type::Error => true,
+                        ty => ty == Type::INT,
+                    };
+                    if !fits && val.ty().is_scalar() {
+                        self.error(messages::wrong_index(value.span, found, &val.ty()));
+                    }
+                    pins.push((found, val));
+                }
+            }
+            all.push(pins);
+        }
+        all
+    }
+
+    fn requests(&self, capture: &ast::CaptureExpr, pins: &[Vec<(Axis, Val)>]) -> Vec<Request> {
+        let make = |(site, pins): (&ast::SiteBinding, &Vec<(Axis, Val)>)| Request {
+            site: site.site.name.clone(),
+            pins: pins.clone(),
+            parts: site.parts.clone(),
+            span: site.span,
+            ty: None,
+            collects: None,
+            value: Val::Unit,
+        };
+        capture.sites.iter().zip(pins).map(make).collect()
+    }
+
+    /// The first reading: types of the sites; an error for one that the model does not have.
+    fn look(&mut self, f: &Rc<FnVal>, args: &[ArgVal], capture: &ast::CaptureExpr, pins: Vec<Vec<(Axis, Val)>>) -> Option<Vec<Request>> {
+        let requests = self.requests(capture, &pins);
+        let faults = self.errors.len();
+        self.capture = Some(CaptureState { requests, base: self.frames.len(), looking: true, met: Vec::new() });
+        self.open_function("looking for sites");
+        self.call(f, None, args.to_vec(), capture.span);
+        self.close_function(Vec::new());
+        let state = self.capture.take()?;
+        if self.errors.len() > faults {
+            return None;
+        }
+        let known: Vec<String> = state.met.iter().map(|(name, _)| name.clone()).collect();
+        for (request, site) in state.requests.iter().zip(&capture.sites) {
+            if request.ty.is_none() {
+                self.error(messages::unknown_site(site.site.span, &request.site, &known));
+            }
+        }
+        if self.errors.len() > faults {
+            return None;
+        }
+        Some(state.requests)
+    }
+
+    /// The second reading, in place. Slots start undefined; every loop that meets the site carries them.
+    fn run_forward(&mut self, f: &Rc<FnVal>, args: Vec<ArgVal>, capture: &ast::CaptureExpr, mut requests: Vec<Request>) -> Val {
+        for request in &mut requests {
+            let span = request.span;
+            let Some(ty) = request.ty.clone() else { return Val::Error };
+            request.value = match request.collects {
+                Some(_) => self.emit(Op::MakeList(Vec::new()), Type::List(Box::new(ty)), span),
+                None => self.emit(Op::Undef, ty, span),
+            };
+        }
+        self.capture = Some(CaptureState { requests, base: self.frames.len(), looking: false, met: Vec::new() });
+        self.call(f, None, args, capture.span);
+        let Some(state) = self.capture.take() else { return Val::Error };
+        let mut fields = Vec::new();
+        for (request, site) in state.requests.into_iter().zip(&capture.sites) {
+            let val = match (request.collects, &request.ty) {
+                (Some(axis), Some(Type::Tensor(elem, own))) => {
+                    let list = self.id(&request.value, request.span);
+                    let ty = Type::Tensor(*elem, own.with(axis));
+                    self.emit(Op::Builtin { name: "stack", axes: vec![axis], args: vec![list] }, ty, request.span)
+                }
+                _ => request.value,
+            };
+            fields.push((site.name.name.clone(), val));
+        }
+        Val::record(fields)
+    }
+
+    /// `site q = ...` binds `q`, and keeps the value where a capture asks for it.
+    pub(super) fn site_stmt(&mut self, name: &ast::Ident, value: &ast::Expr) {
+        let val = self.expr(value);
+        let val = self.materialize(&val, value.span);
+        self.bind(&name.name, val.clone(), false, name.span);
+        let Some(state) = &self.capture else { return };
+        let loops: Vec<(Axis, Val)> = self.frames[state.base..].iter().flat_map(|frame| frame.loops.clone()).collect();
+        let looking = state.looking;
+        let wanted: Vec<usize> = (0..state.requests.len()).filter(|&at| state.requests[at].site == name.name).collect();
+        if let Some(state) = &mut self.capture
+            && looking
+        {
+            state.met.push((name.name.clone(), loops.iter().map(|(axis, _)| *axis).collect()));
+        }
+        for at in wanted {
+            if looking { self.look_at(at, &val, &loops) } else { self.keep(at, &val, &loops) }
+        }
+    }
+
+    /// The brackets of a request that do not pin a loop.
+    fn rest_of(&mut self, at: usize, loops: &[(Axis, Val)]) -> (Vec<Bracket>, Span) {
+        let Some(state) = &self.capture else { return (Vec::new(), Span::default()) };
+        let (parts, span) = (state.requests[at].parts.clone(), state.requests[at].span);
+        let mut rest = Vec::new();
+        for part in parts {
+            let pins_loop = match &part {
+                Bracket::Index { axis, .. } => {
+                    let found = self.find_axis(&axis.name).unwrap_or_default();
+                    loops.iter().any(|(axis, _)| found.contains(axis))
+                }
+                _ => false,
+            };
+            if !pins_loop {
+                rest.push(part);
+            }
+        }
+        (rest, span)
+    }
+
+    fn look_at(&mut self, at: usize, val: &Val, loops: &[(Axis, Val)]) {
+        let (parts, span) = self.rest_of(at, loops);
+        let kept = self.at_capture(|checker| checker.brackets(val.clone(), &parts, span));
+        let Some(state) = &mut self.capture else { return };
+        let request = &mut state.requests[at];
+        let open: Vec<Axis> =
+            loops.iter().map(|(axis, _)| *axis).filter(|axis| !request.pins.iter().any(|(pin, _)| pin == axis)).collect();
+        request.ty = Some(kept.ty());
+        request.collects = open.first().copied();
+        if open.len() > 1 {
+            self.error(messages::two_open_loops(span, &open));
+        }
+    }
+
+    /// Evaluates with the names at the capture, not those of the model.
+    fn at_capture<T>(&mut self, work: impl FnOnce(&mut Checker) -> T) -> T {
+        let base = self.capture.as_ref().map_or(0, |state| state.base);
+        let inner = self.frames.split_off(base);
+        let saved = self.capture.take();
+        let out = work(self);
+        self.capture = saved;
+        self.frames.extend(inner);
+        out
+    }
+
+    fn keep(&mut self, at: usize, val: &Val, loops: &[(Axis, Val)]) {
+        let (parts, span) = self.rest_of(at, loops);
+        let Some(state) = &self.capture else { return };
+        let pins = state.requests[at].pins.clone();
+        let (old, collects) = (state.requests[at].value.clone(), state.requests[at].collects);
+        let pinned: Vec<(Val, Val)> = loops
+            .iter()
+            .filter_map(|(axis, index)| pins.iter().find(|(pin, _)| pin == axis).map(|(_, wanted)| (index.clone(), wanted.clone())))
+            .collect();
+        let take = |checker: &mut Checker| {
+            let kept = checker.at_capture(|checker| checker.brackets(val.clone(), &parts, span));
+            if collects.is_none() {
+                return kept;
+            }
+            let args = vec![checker.id(&old, span), checker.id(&kept, span)];
+            checker.emit(Op::Builtin { name: "list_push", axes: vec![], args }, old.ty(), span)
+        };
+        let new = match self.all_equal(&pinned, span) {
+            None => take(self),
+            Some(cond) => {
+                let previous = old.clone();
+                self.branch(&cond, &mut |checker| take(checker), &mut |_| previous.clone(), span)
+            }
+        };
+        if let Some(state) = &mut self.capture {
+            state.requests[at].value = new;
+        }
+    }
+
+    fn all_equal(&mut self, pairs: &[(Val, Val)], span: Span) -> Option<Val> {
+        let mut all: Option<Val> = None;
+        for (index, wanted) in pairs {
+            let (a, b) = (self.index_as_int(index, span), self.index_as_int(wanted, span));
+            let equal = self.scalar_op(ScalarOp::Eq, &[&a, &b], Type::BOOL, span);
+            all = Some(match all {
+                Some(all) => self.scalar_op(ScalarOp::And, &[&all, &equal], Type::BOOL, span),
+                None => equal,
+            });
+        }
+        all
+    }
+
+    /// How far a loop over `axis` must run: if every request pins it, to the last index asked for. Each index
+    /// is checked against the length.
+    pub(super) fn capture_bound(&mut self, axis: Axis, size: LocalId, span: Span) -> LocalId {
+        let Some(state) = &self.capture else { return size };
+        if state.looking || self.frames.len() <= state.base {
+            return size;
+        }
+        let all_pin = state.requests.iter().all(|request| request.pins.iter().any(|(pin, _)| *pin == axis));
+        let pins: Vec<(Val, Span)> = state
+            .requests
+            .iter()
+            .flat_map(|request| request.pins.iter().filter(|(pin, _)| *pin == axis).map(|(_, val)| (val.clone(), request.span)))
+            .collect();
+        let mut last: Option<Val> = None;
+        for (pin, at) in &pins {
+            let plain = self.index_as_int(pin, *at);
+            let args = vec![self.id(&plain, *at), size];
+            let checked = self.emit(Op::Builtin { name: "index_check", axes: vec![axis], args }, Type::INT, *at);
+            last = Some(match last {
+                Some(last) => self.scalar_op(ScalarOp::Max, &[&last, &checked], Type::INT, span),
+                None => checked,
+            });
+        }
+        match last {
+            Some(last) if all_pin => {
+                let last = self.id(&last, span);
+                self.plus_one(last, span)
+            }
+            _ => size,
+        }
+    }
+
+    pub(super) fn capture_slots(&self) -> usize {
+        self.capture.as_ref().filter(|state| !state.looking).map_or(0, |state| state.requests.len())
+    }
+
+    pub(super) fn captured_values(&self) -> Vec<Val> {
+        match &self.capture {
+            Some(state) if !state.looking => state.requests.iter().map(|request| request.value.clone()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn set_captured_values(&mut self, values: &[Val]) {
+        if let Some(state) = &mut self.capture
+            && !state.looking
+        {
+            for (request, val) in state.requests.iter_mut().zip(values) {
+                request.value = val.clone();
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The lines of `expect` blocks: a number was found, does it hold?
+//!
+//! NaN and infinity never hold, whatever the comparison says. A failed line is not a fault: it is told to the world,
+//! and the run goes on.
+
+use super::super::ctx::{Ctx, Expectation};
+use super::super::error::Result;
+use super::super::format::{float, format_value, significant};
+use super::super::table::Builtin;
+use super::super::tensor::Tensor;
+use super::super::value::Value;
+use super::{Args, scalar};
+use crate::base::axis::Axis;
+use std::cmp::Ordering;
+
+pub const TABLE: &[Builtin] = &[Builtin { name: "expect_value", run: expect_value }];
+
+/// What came of one line.
+struct Verdict {
+    held: bool,
+    /// As in `share = 0.13, expected 0.12 +- 0.02`: the part after the `=`.
+    words: String,
+}
+
+/// expect_value(; number, op, words of the script, found, a, b)
+fn expect_value(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("expect_value", values, 6)?;
+    let (number, op, shown, found) = (args.int(0)?, args.str(1)?, args.str(2)?, args.value(3));
+    let number = usize::try_from(number).map_err(|_| args.fault("was given a negative number of a line"))?;
+    let verdict = match found {
+        Value::Tensor(tensor) => tensor_near(&args, op, tensor)?,
+        _ => judge(&args, op, found)?,
+    };
+    let shown = match found {
+        Value::Tensor(_) => format!("{shown} {}", verdict.words),
+        _ => format!("{shown} = {}", verdict.words),
+    };
+    ctx.world.expectation(Expectation { number, held: verdict.held, found: scalar(found), shown });
+    Ok(Vec::new())
+}
+
+fn judge(args: &Args, op: &str, found: &Value) -> Result<Verdict> {
+    let (a, b) = (args.value(4), args.value(5));
+    let expected = match op {
+        "~" => format!("{} +- {}", plain(a)?, plain(b)?),
+        "in" => format!("in {} .. {}", plain(a)?, plain(b)?),
+        "in=" => format!("in {} ..= {}", plain(a)?, plain(b)?),
+        "==" => plain(a)?,
+        _ => format!("{op} {}", plain(a)?),
+    };
+    if let Some(x) = scalar(found).filter(|x| !x.is_finite()) {
+        let words =
+            format!("{}, expected {expected} ({} never holds)", float(x), if x.is_nan() { "NaN" } else { "infinity" });
+        return Ok(Verdict { held: false, words });
+    }
+    let held = holds(args, op, found)?;
+    Ok(Verdict { held, words: format!("{}, expected {expected}", found_shown(args, op, found, held)?) })
+}
+
+/// Six digits say enough, unless they would tell another story than the number itself.
+fn found_shown(args: &Args, op: &str, found: &Value, held: bool) -> Result<String> {
+    let (Value::F32(_) | Value::F64(_), Some(x)) = (found, scalar(found)) else {
+        return plain(found);
+    };
+    let short = significant(x, 6);
+    let rounded = Value::F64(short.parse().unwrap_or(x));
+    let same = |other: &Value| compare(found, other) == compare(&rounded, other);
+    let same = same(args.value(4)) && same(args.value(5)) && holds(args, op, &rounded)? == held;
+    if same { Ok(short) } else { plain(found) }
+}
+
+/// A number without a decimal point that it does not need; a string in quotes.
+fn plain(value: &Value) -> Result<String> {
+    match value {
+        Value::Str(text) => Ok(format!("\"{}\"", text.escape_debug())),
+        Value::F32(_) | Value::F64(_) => {
+            let text = format_value(value, "")?;
+            Ok(text.strip_suffix(".0").unwrap_or(&text).to_string())
+        }
+        _ => format_value(value, ""),
+    }
+}
+
+fn holds(args: &Args, op: &str, found: &Value) -> Result<bool> {
+    let (a, b) = (args.value(4), args.value(5));
+    let order = |other: &Value, number: usize| {
+        compare(found, other).ok_or_else(|| args.wrong(number, "a value like the one found"))
+    };
+    Ok(match op {
+        "~" => {
+            let (x, center, tolerance) = (number(args, 3, found)?, args.float(4)?, tolerance(args)?);
+            (x - center).abs() <= tolerance
+        }
+        "in" => order(a, 4)? != Ordering::Less && order(b, 5)? == Ordering::Less,
+        "in=" => order(a, 4)? != Ordering::Less && order(b, 5)? != Ordering::Greater,
+        "==" => order(a, 4)? == Ordering::Equal,
+        "!=" => order(a, 4)? != Ordering::Equal,
+        "<" => order(a, 4)? == Ordering::Less,
+        "<=" => order(a, 4)? != Ordering::Greater,
+        ">" => order(a, 4)? == Ordering::Greater,
+        ">=" => order(a, 4)? != Ordering::Less,
+        _ => return Err(args.fault(format!("knows no comparison `{op}`"))),
+    })
+}
+
+fn number(args: &Args, place: usize, value: &Value) -> Result<f64> {
+    scalar(value).ok_or_else(|| args.wrong(place, "a number"))
+}
+
+fn tolerance(args: &Args) -> Result<f64> {
+    let tolerance = args.float(5)?;
+    if tolerance >= 0.0 && tolerance.is_finite() {
+        return Ok(tolerance);
+    }
+    Err(args.senseless(format!("has a tolerance of {}", float(tolerance))))
+}
+
+/// Integers are compared as integers, exactly.
+fn compare(found: &Value, other: &Value) -> Option<Ordering> {
+    match (found, other) {
+        (Value::Int(x), Value::Int(y)) => Some(x.cmp(y)),
+        (Value::Bool(x), Value::Bool(y)) => Some(x.cmp(y)),
+        (Value::Str(x), Value::Str(y)) => Some(x.cmp(y)),
+        _ => scalar(found)?.partial_cmp(&scalar(other)?),
+    }
+}
+
+/// A tensor against a number or a tensor over the same axes: every element lies within the tolerance.
+fn tensor_near(args: &Args, op: &str, found: &Tensor) -> Result<Verdict> {
+    if op != "~" {
+        return Err(args.fault(format!("cannot judge a tensor by `{op}`")));
+    }
+    let tolerance = tolerance(args)?;
+    let order: Vec<Axis> = found.dims.iter().map(|dim| dim.axis).collect();
+    let values = found.to_f64(&order)?;
+    let wanted = match args.value(4) {
+        Value::Tensor(other) => {
+            let same = other.rank() == found.rank()
+                && found.dims.iter().all(|dim| other.dim(dim.axis).is_some_and(|own| own.len == dim.len));
+            if !same {
+                return Err(args.senseless(format!(
+                    "cannot compare [{}] with [{}]",
+                    found.axes_shown(),
+                    other.axes_shown()
+                )));
+            }
+            other.to_f64(&order)?
+        }
+        _ => vec![args.float(4)?; values.len()],
+    };
+    let away: Vec<f64> = values.iter().zip(&wanted).map(|(x, y)| (x - y).abs()).collect();
+    let held = values.iter().all(|x| x.is_finite()) && away.iter().all(|distance| *distance <= tolerance);
+    // NaN counts as farthest away.
+    let worst = away.iter().fold(0.0f64, |worst, &x| if x.is_nan() || x > worst { x } else { worst });
+    let far = if worst.is_nan() { "NaN".to_string() } else { significant(worst, 6) };
+    Ok(Verdict { held, words: format!("is at most {far} away, expected {}", significant(tolerance, 6)) })
+}

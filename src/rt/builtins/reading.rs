@@ -1,0 +1,85 @@
+//! Files that a program names: opened once, read as tensors or settings.
+
+use super::super::ctx::Ctx;
+use super::super::error::Result;
+use super::super::files;
+use super::super::table::Builtin;
+use super::super::value::Value;
+use super::{Args, one, text};
+use crate::base::axis::Axis;
+use std::sync::Arc;
+
+pub const TABLE: &[Builtin] = &[
+    Builtin { name: "open_file", run: open_file },
+    Builtin { name: "read_index", run: read_index },
+    Builtin { name: "read_f32", run: read_f32 },
+    Builtin { name: "tensor", run: tensor },
+    Builtin { name: "has_tensor", run: has_tensor },
+    Builtin { name: "tensor_size", run: tensor_size },
+    Builtin { name: "tensor_names", run: tensor_names },
+    Builtin { name: "json_int", run: json_int },
+    Builtin { name: "json_float", run: json_float },
+    Builtin { name: "json_str", run: json_str },
+];
+
+/// open_file(; path, sha256, name) -> file
+fn open_file(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("open_file", values, 3)?;
+    let file = files::open(&ctx.folder.join(args.str(0)?), args.str(1)?, args.str(2)?)?;
+    Ok(vec![Value::File(Arc::new(file))])
+}
+
+/// read_index(axis of the values, axes of the array..; file) -> int tensor
+fn read_index(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("read_index", values, 1)?;
+    one(files::read_index(args.file(0)?, axes)?)
+}
+
+/// read_f32(axes..; file) -> f32 tensor
+fn read_f32(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("read_f32", values, 1)?;
+    one(files::read_f32(args.file(0)?, axes)?)
+}
+
+/// tensor(axes..; file, name) -> f32 tensor
+fn tensor(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("tensor", values, 2)?;
+    one(files::tensor(args.file(0)?, args.str(1)?, axes)?)
+}
+
+/// has_tensor(; file, name) -> bool
+fn has_tensor(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("has_tensor", values, 2)?;
+    one(files::has_tensor(args.file(0)?, args.str(1)?)?)
+}
+
+/// tensor_size(; file, name, dimension) -> int
+fn tensor_size(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("tensor_size", values, 3)?;
+    one(files::tensor_size(args.file(0)?, args.str(1)?, args.int(2)?)?)
+}
+
+/// tensor_names(; file) -> list<str>
+fn tensor_names(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("tensor_names", values, 1)?;
+    let names = files::tensor_names(args.file(0)?)?;
+    Ok(vec![Value::List(Arc::new(names.iter().map(|name| Value::Str(name.as_str().into())).collect()))])
+}
+
+/// json_int(; file, path) -> int
+fn json_int(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("json_int", values, 2)?;
+    one(files::json_int(args.file(0)?, args.str(1)?)?)
+}
+
+/// json_float(; file, path) -> float
+fn json_float(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("json_float", values, 2)?;
+    one(files::json_float(args.file(0)?, args.str(1)?)?)
+}
+
+/// json_str(; file, path) -> str
+fn json_str(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("json_str", values, 2)?;
+    text(&files::json_str(args.file(0)?, args.str(1)?)?)
+}

@@ -1,0 +1,77 @@
+//! Strings, lists and assertions.
+
+use super::super::ctx::Ctx;
+use super::super::error::{Error, Result, code};
+use super::super::format::format_value;
+use super::super::table::Builtin;
+use super::super::value::Value;
+use super::{Args, one, text};
+use crate::base::axis::Axis;
+use std::sync::Arc;
+
+pub const TABLE: &[Builtin] = &[
+    Builtin { name: "str_join", run: str_join },
+    Builtin { name: "str_eq", run: str_eq },
+    Builtin { name: "format", run: format },
+    Builtin { name: "assert", run: assert },
+    Builtin { name: "list_push", run: list_push },
+    Builtin { name: "list_get", run: list_get },
+    Builtin { name: "list_len", run: list_len },
+];
+
+/// str_join(; parts..) -> str
+fn str_join(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let parts: Vec<String> = values.iter().map(|value| format_value(value, "")).collect::<Result<_>>()?;
+    text(&parts.concat())
+}
+
+/// str_eq(; str, str) -> bool
+fn str_eq(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("str_eq", values, 2)?;
+    one(args.str(0)? == args.str(1)?)
+}
+
+/// format(; value, format) -> str
+fn format(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("format", values, 2)?;
+    text(&format_value(args.value(0), args.str(1)?)?)
+}
+
+/// assert(; condition, words)
+fn assert(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("assert", values, 2)?;
+    if args.bool(0)? {
+        return Ok(Vec::new());
+    }
+    Err(Error::new(
+        code::ASSERT,
+        match args.str(1)? {
+            "" => "an assertion does not hold".to_string(),
+            words => words.to_string(),
+        },
+    ))
+}
+
+/// list_push(; list, item) -> list
+fn list_push(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("list_push", values, 2)?;
+    let mut items = Vec::with_capacity(args.list(0)?.len() + 1);
+    items.extend_from_slice(args.list(0)?);
+    items.push(args.value(1).clone());
+    Ok(vec![Value::List(Arc::new(items))])
+}
+
+/// list_get(; list, index) -> item
+fn list_get(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("list_get", values, 2)?;
+    let (items, index) = (args.list(0)?, args.int(1)?);
+    let item = usize::try_from(index).ok().and_then(|index| items.get(index));
+    item.map(|item| vec![item.clone()])
+        .ok_or_else(|| Error::new(code::BOUNDS, format!("index {index} lies outside a list of {} items", items.len())))
+}
+
+/// list_len(; list) -> int
+fn list_len(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("list_len", values, 1)?;
+    one(args.list(0)?.len() as i64)
+}

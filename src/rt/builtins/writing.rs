@@ -1,0 +1,102 @@
+//! What leaves a program: printed lines, progress, files, figures. All of it goes through the world.
+
+use super::super::ctx::Ctx;
+use super::super::error::{Error, Result};
+use super::super::files;
+use super::super::plot;
+use super::super::table::Builtin;
+use super::super::tensor::Tensor;
+use super::super::value::Value;
+use super::Args;
+use crate::base::axis::Axis;
+
+pub const TABLE: &[Builtin] = &[
+    Builtin { name: "print", run: print },
+    Builtin { name: "report", run: report },
+    Builtin { name: "write_npy", run: write_npy },
+    Builtin { name: "write_safetensors", run: write_safetensors },
+    Builtin { name: "plot", run: plot },
+];
+
+/// print(; str)
+fn print(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("print", values, 1)?;
+    ctx.world.print(args.str(0)?);
+    Ok(Vec::new())
+}
+
+/// report(; label, step, total, word, number)
+fn report(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("report", values, 5)?;
+    let whole = |number: usize| args.int(number).map(|x| u64::try_from(x).unwrap_or(0));
+    ctx.world.progress(args.str(0)?, whole(1)?, whole(2)?, args.str(3)?, args.float(4)?);
+    Ok(Vec::new())
+}
+
+/// A path below the output folder: relative, and with no way out of it.
+fn output_name<'a>(args: &Args<'a>, number: usize) -> Result<&'a str> {
+    let name = args.str(number)?;
+    let outside = name.starts_with('/') || name.contains(['\\', '\0']) || name.split('/').any(|part| part == "..");
+    if name.is_empty() || name.ends_with('/') || outside {
+        let message = format!("cannot write to `{}`: files go below the output folder", name.escape_debug());
+        return Err(args.senseless(message).help("a name such as \"codes.npy\" or \"run1/codes.npy\""));
+    }
+    Ok(name)
+}
+
+/// A scalar as a tensor without axes.
+fn as_tensor(args: &Args, number: usize) -> Result<Tensor> {
+    match args.value(number) {
+        Value::Tensor(tensor) => Ok(tensor.clone()),
+        Value::Int(x) => Tensor::from_slice(&[], &[*x]),
+        Value::F32(x) => Tensor::from_slice(&[], &[*x]),
+        Value::F64(x) => Tensor::from_slice(&[], &[*x]),
+        Value::Bool(x) => Tensor::from_slice(&[], &[*x as u8]),
+        _ => Err(args.wrong(number, "a tensor or a scalar")),
+    }
+}
+
+/// write_npy(axes..; name, tensor): in the order of the axes, if they are given. The line that is printed says the order,
+/// which the file cannot.
+fn write_npy(ctx: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("write_npy", values, 2)?;
+    let mut tensor = as_tensor(&args, 1)?;
+    if !axes.is_empty() {
+        tensor = tensor.in_order(axes)?;
+    }
+    let shown = ctx.world.write(output_name(&args, 0)?, &files::npy_bytes(&tensor)?)?;
+    ctx.world.print(&format!("wrote {shown} [{}]", tensor.axes_shown()));
+    Ok(Vec::new())
+}
+
+/// write_safetensors(; name, name 1, value 1, ..)
+fn write_safetensors(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::at_least("write_safetensors", values, 1)?;
+    let mut list = Vec::new();
+    for number in (1..values.len()).step_by(2) {
+        list.push((args.str(number)?.to_string(), args.value(number + 1).clone()));
+    }
+    if list.is_empty() {
+        return Err(args.senseless("was given no tensor to write"));
+    }
+    let shown = ctx.world.write(output_name(&args, 0)?, &files::safetensors_bytes(&list)?)?;
+    ctx.world.print(&format!("wrote {shown}"));
+    Ok(Vec::new())
+}
+
+/// plot(; kind, field, value, ..)
+fn plot(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::at_least("plot", values, 1)?;
+    let mut fields = Vec::new();
+    for number in (1..values.len()).step_by(2) {
+        let name = args.str(number)?;
+        if name == "file" && !matches!(args.value(number + 1), Value::None) {
+            output_name(&args, number + 1)?;
+        }
+        fields.push((name, args.value(number + 1)));
+    }
+    let kind = args.str(0)?;
+    let named = |error: Error| error.note("in", format!("plot {kind}"));
+    plot::run(ctx, kind, &fields).map_err(named)?;
+    Ok(Vec::new())
+}

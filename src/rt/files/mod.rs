@@ -1,0 +1,169 @@
+//! Files as tensors and back: npy, safetensors, JSON. The only reader of bytes from disk besides the session.
+//!
+//! Whatever a file says about itself is a claim: it is checked against the bytes before anything is allocated, and
+//! a false one is an error that names the file. Nothing here may panic on any sequence of bytes.
+
+mod decode;
+mod json;
+mod npy;
+mod weights;
+mod write;
+
+pub use json::{json_float, json_int, json_str};
+pub use npy::{read_f32, read_index};
+pub use weights::{has_tensor, tensor, tensor_names, tensor_size};
+pub use write::{npy_bytes, safetensors_bytes, write_atomic};
+
+use super::error::{Error, Result, code};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// An opened input: its bytes, and where they came from.
+#[derive(Debug)]
+pub struct FileHandle {
+    /// The name of the `input` item, for messages.
+    pub name: String,
+    pub path: PathBuf,
+    /// Lower-case hex of the sha256 of the bytes.
+    pub sha256: String,
+    /// Our own copy in anonymous memory, not a map of the file: what was hashed is what is read, and a file that
+    /// shrinks under a map would end the process.
+    pub bytes: memmap2::Mmap,
+    /// Parsed at the first question and kept, faults too.
+    weights: OnceLock<Result<weights::Directory>>,
+    json: OnceLock<Result<serde_json::Value>>,
+}
+
+impl FileHandle {
+    /// How messages call the file.
+    fn shown(&self) -> String {
+        if self.name.is_empty() { format!("file `{}`", self.path.display()) } else { format!("input `{}`", self.name) }
+    }
+
+    /// A fault of this file; the path stands in a note.
+    fn fault(&self, message: impl std::fmt::Display) -> Error {
+        Error::new(code::FILE, format!("{} {message}", self.shown())).note("file", self.path.display().to_string())
+    }
+}
+
+/// Opens and hashes a file. `expected` is the stated sha256; `""` and `"?"` state nothing.
+pub fn open(path: &Path, expected: &str, name: &str) -> Result<FileHandle> {
+    let bytes = read_whole(path)?;
+    let sha256 = hex(&Sha256::digest(&bytes[..]));
+    if !expected.is_empty() && expected != "?" && !expected.eq_ignore_ascii_case(&sha256) {
+        return Err(wrong_hash(path, name, expected, &sha256));
+    }
+    let (name, path) = (name.to_string(), path.to_path_buf());
+    Ok(FileHandle { name, path, sha256, bytes, weights: OnceLock::new(), json: OnceLock::new() })
+}
+
+fn wrong_hash(path: &Path, name: &str, expected: &str, found: &str) -> Error {
+    let what = if name.is_empty() { "file".to_string() } else { format!("input `{name}`") };
+    let message =
+        format!("{what} is not the file that the script was written for: `{}` has another sha256", path.display());
+    Error::new(code::HASH, message)
+        .note("found", found)
+        .note("needed", expected)
+        .help("if the file was meant to change, run `locus bless`")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// To an error about a missing name: the names that there are, and the one that was probably meant.
+fn with_candidates<'a>(error: Error, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Error {
+    const SHOWN: usize = 8;
+    let clean = |name: &str| name.escape_debug().to_string();
+    let listed: Vec<String> = names.clone().take(SHOWN).map(clean).collect();
+    let more = names.clone().count() - listed.len();
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let error = if listed.is_empty() { error } else { error.note("found", format!("{}{rest}", listed.join(", "))) };
+    match crate::base::suggest::closest(name, names) {
+        Some(near) => error.help(format!("did you mean `{}`?", clean(near))),
+        None => error,
+    }
+}
+
+fn read_whole(path: &Path) -> Result<memmap2::Mmap> {
+    let shown = path.display();
+    let fault = |text: String| Error::new(code::FILE, text);
+    // Asked before opening: to open a pipe would wait for its writer.
+    let about = std::fs::metadata(path).map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::NotFound => fault(format!("there is no file `{shown}`")),
+        _ => fault(format!("cannot read `{shown}`: {cause}")),
+    })?;
+    if about.is_dir() {
+        return Err(fault(format!("`{shown}` is a folder, not a file")).help("name a file inside it"));
+    }
+    if !about.is_file() {
+        return Err(fault(format!("`{shown}` is a device or a pipe, not a plain file")));
+    }
+    let mut file = File::open(path).map_err(|cause| fault(format!("cannot open `{shown}`: {cause}")))?;
+    let length = file.metadata().map_err(|cause| fault(format!("cannot read `{shown}`: {cause}")))?.len();
+    if length == 0 {
+        return Err(fault(format!("`{shown}` is empty")));
+    }
+    let too_large = |cause: std::io::Error| {
+        Error::new(code::MEMORY, format!("no memory for the {length} bytes of `{shown}`: {cause}"))
+    };
+    let size = usize::try_from(length).map_err(|cause| too_large(std::io::Error::other(cause)))?;
+    let mut bytes = memmap2::MmapMut::map_anon(size).map_err(too_large)?;
+    let cut = |cause: std::io::Error| fault(format!("cannot read all {length} bytes of `{shown}`: {cause}"));
+    file.read_exact(&mut bytes).map_err(cut)?;
+    bytes.make_read_only().map_err(too_large)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A handle on bytes that were never a file.
+    pub fn handle(name: &str, bytes: &[u8]) -> FileHandle {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("some.bin");
+        std::fs::write(&path, bytes).unwrap();
+        open(&path, "?", name).unwrap()
+    }
+
+    #[test]
+    fn known_hash() {
+        let file = handle("abc", b"abc");
+        assert_eq!(file.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(&file.bytes[..], b"abc");
+    }
+
+    #[test]
+    fn a_stated_hash_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, b"abc").unwrap();
+        let right = "BA7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert!(open(&path, right, "a").is_ok());
+        let wrong = right.replace("BA", "ca");
+        let error = open(&path, &wrong, "a").unwrap_err();
+        assert_eq!(error.code, "R009");
+        assert_eq!(error.notes[0], ("found", right.to_lowercase()));
+        assert_eq!(error.notes[1], ("needed", wrong));
+        assert_eq!(error.help.unwrap(), "if the file was meant to change, run `locus bless`");
+    }
+
+    #[test]
+    fn what_is_no_file_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |path: &Path| {
+            let error = open(path, "", "x").unwrap_err();
+            assert_eq!(error.code, "R008");
+            error.message
+        };
+        assert!(told(folder.path()).contains("is a folder"));
+        assert!(told(&folder.path().join("absent")).contains("there is no file"));
+        std::fs::write(folder.path().join("empty"), b"").unwrap();
+        assert!(told(&folder.path().join("empty")).contains("is empty"));
+        #[cfg(unix)]
+        assert!(told(Path::new("/dev/zero")).contains("device"));
+    }
+}

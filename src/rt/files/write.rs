@@ -1,0 +1,173 @@
+//! Tensors to bytes, the same bytes for the same tensors, and bytes to disk, all or nothing.
+
+use super::super::error::{Error, Result, code};
+use super::super::tensor::{Buffer, Tensor};
+use super::super::value::Value;
+use npyz::WriterBuilder;
+use safetensors::tensor::{Dtype, TensorView};
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+
+/// The npy file of a tensor, its axes in the order of `dims`.
+pub fn npy_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
+    let shape: Vec<u64> = tensor.dims.iter().map(|dim| dim.len as u64).collect();
+    let header = match tensor.buffer {
+        Buffer::F32(_) => npy_header::<f32>(&shape),
+        Buffer::F64(_) => npy_header::<f64>(&shape),
+        Buffer::I64(_) => npy_header::<i64>(&shape),
+        Buffer::Bool(_) => npy_header::<bool>(&shape),
+    };
+    let mut bytes = header.map_err(|cause| Error::new(code::INTERNAL, format!("no npy header: {cause}")))?;
+    bytes.extend(little_endian(tensor)?);
+    Ok(bytes)
+}
+
+fn npy_header<T: npyz::AutoSerialize>(shape: &[u64]) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let options = npyz::WriteOptions::new_header_only().dtype(T::default_dtype()).shape(shape);
+    options.writer(&mut bytes).write_header_only()?;
+    Ok(bytes)
+}
+
+/// The safetensors file of a list of tensors and scalars. The order of the axes is kept in the metadata, under `axes`.
+pub fn safetensors_bytes(list: &[(String, Value)]) -> Result<Vec<u8>> {
+    let mut axes = serde_json::Map::new();
+    let mut stored = Vec::new();
+    for (name, value) in list {
+        let (dtype, shape, bytes, names) = parts(name, value)?;
+        if axes.insert(name.clone(), names.into()).is_some() {
+            return Err(Error::new(code::ARGUMENT, format!("two tensors of one file are called `{name}`")));
+        }
+        stored.push((name, dtype, shape, bytes));
+    }
+    let refused = |cause| Error::new(code::INTERNAL, format!("cannot write safetensors: {cause}"));
+    let mut views = Vec::new();
+    for (name, dtype, shape, bytes) in &stored {
+        views.push((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(refused)?));
+    }
+    // One entry only: the crate writes the metadata in the order of a hash map.
+    let about = HashMap::from([("axes".to_string(), serde_json::Value::Object(axes).to_string())]);
+    safetensors::serialize(views, Some(about)).map_err(refused)
+}
+
+type Parts = (Dtype, Vec<usize>, Vec<u8>, Vec<String>);
+
+fn parts(name: &str, value: &Value) -> Result<Parts> {
+    let scalar = |dtype, bytes: &[u8]| Ok((dtype, Vec::new(), bytes.to_vec(), Vec::new()));
+    match value {
+        Value::Int(x) => scalar(Dtype::I64, &x.to_le_bytes()),
+        Value::F32(x) => scalar(Dtype::F32, &x.to_le_bytes()),
+        Value::F64(x) => scalar(Dtype::F64, &x.to_le_bytes()),
+        Value::Bool(x) => scalar(Dtype::BOOL, &[*x as u8]),
+        Value::Tensor(tensor) => {
+            let dtype = match tensor.buffer {
+                Buffer::F32(_) => Dtype::F32,
+                Buffer::F64(_) => Dtype::F64,
+                Buffer::I64(_) => Dtype::I64,
+                Buffer::Bool(_) => Dtype::BOOL,
+            };
+            let shape = tensor.dims.iter().map(|dim| dim.len).collect();
+            let names = tensor.dims.iter().map(|dim| dim.axis.shown()).collect();
+            Ok((dtype, shape, little_endian(tensor)?, names))
+        }
+        _ => Err(Error::new(code::ARGUMENT, format!("`{name}` is neither a tensor nor a number"))),
+    }
+}
+
+/// The elements in the order of `dims`.
+fn little_endian(tensor: &Tensor) -> Result<Vec<u8>> {
+    let dense = if tensor.is_dense() { tensor.clone() } else { tensor.copied()? };
+    let fault = || Error::new(code::INTERNAL, "a tensor that is not dense after copying");
+    Ok(match &dense.buffer {
+        Buffer::F32(_) => dense.as_dense::<f32>().ok_or_else(fault)?.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Buffer::F64(_) => dense.as_dense::<f64>().ok_or_else(fault)?.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Buffer::I64(_) => dense.as_dense::<i64>().ok_or_else(fault)?.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Buffer::Bool(_) => dense.as_dense::<u8>().ok_or_else(fault)?.to_vec(),
+    })
+}
+
+/// Writes a file whole or not at all: a reader sees the old bytes or the new ones, and a failure (a full disk too)
+/// leaves no trace. The folder must exist.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_and_rename(path, bytes)
+        .map_err(|cause| Error::new(code::FILE, format!("cannot write `{}`: {cause}", path.display())))
+}
+
+fn write_and_rename(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // The same folder, so that the rename stays within one file system.
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".locus-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Results are as readable as any file that the person makes; the umask still applies.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut part = builder.tempfile_in(folder)?;
+    part.write_all(bytes)?;
+    part.as_file().sync_all()?;
+    part.persist(path).map_err(|failed| failed.error)?;
+    // The rename itself reaches the disk with the folder. Not every file system can do this, and the file is whole
+    // either way.
+    if let Ok(folder) = std::fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::axis::Axis;
+
+    #[test]
+    fn bytes_of_a_transposed_view_are_in_the_order_of_its_dims() {
+        let (a, b) = (Axis::named("", "batch"), Axis::named("", "pos"));
+        let mut tensor = Tensor::from_slice(&[(a, 2), (b, 3)], &[1i64, 2, 3, 4, 5, 6]).unwrap();
+        tensor.dims.reverse();
+        let bytes = npy_bytes(&tensor).unwrap();
+        let text = String::from_utf8_lossy(&bytes[..80]).to_string();
+        assert!(text.contains("'shape': (3, 2") && text.contains("'<i8'"), "{text}");
+        let numbers: Vec<u8> = bytes[bytes.len() - 48..].iter().step_by(8).copied().collect();
+        assert_eq!(numbers, [1, 4, 2, 5, 3, 6]);
+    }
+
+    #[test]
+    fn safetensors_say_their_axes() {
+        let a = Axis::named("", "pos");
+        let list = [("w".to_string(), Value::Tensor(Tensor::from_slice(&[(a, 1)], &[1.0f32]).unwrap()))];
+        let bytes = safetensors_bytes(&list).unwrap();
+        let header = String::from_utf8_lossy(&bytes[8..bytes.len() - 4]).to_string();
+        assert!(header.starts_with(r#"{"__metadata__":{"axes":"{\"w\":[\"pos\"]}"},"w":{"dtype":"F32""#), "{header}");
+        let twice = [list[0].clone(), list[0].clone()];
+        assert_eq!(safetensors_bytes(&twice).unwrap_err().code, "R007");
+    }
+
+    #[test]
+    fn writing_replaces_whole_files_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        // A folder cannot be replaced by a file: the rename fails after all bytes were written.
+        let taken = folder.path().join("taken");
+        std::fs::create_dir_all(taken.join("inside")).unwrap();
+        let error = write_atomic(&taken, b"three").unwrap_err();
+        assert_eq!(error.code, "R008");
+        assert!(error.message.contains("taken"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert!(write_atomic(&folder.path().join("absent/a.txt"), b"").is_err());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_folder_that_takes_no_files_is_an_error() {
+        assert_eq!(write_atomic(Path::new("/proc/full"), b"x").unwrap_err().code, "R008");
+    }
+}

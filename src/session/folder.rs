@@ -1,0 +1,113 @@
+//! The output folder: the only place a program writes to, and only whole files.
+//!
+//! A file is written beside its target under a temporary name and renamed when it is complete, so an interrupt or
+//! a full disk leaves either the old file or the new one, never a part.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::journal::Written;
+use crate::rt::error::{Error, Result, code};
+
+#[derive(Clone, Debug)]
+pub struct OutputFolder {
+    root: PathBuf,
+}
+
+impl OutputFolder {
+    /// The folder is made by the first file that is written.
+    pub fn new(root: impl Into<PathBuf>) -> OutputFolder {
+        OutputFolder { root: root.into() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<Written> {
+        let relative = Path::new(name);
+        let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+        if name.is_empty() || !plain {
+            return Err(Error::new(code::FILE, format!("cannot write `{name}`: it lies outside the output folder"))
+                .help("name a file relative to the output folder, such as `\"codes.npy\"`"));
+        }
+        let target = self.root.join(relative);
+        write_atomically(&target, bytes).map_err(|error| fault(&target, &error))?;
+        Ok(Written { path: target.display().to_string(), bytes: bytes.len() as u64, sha256: sha256(bytes) })
+    }
+}
+
+/// Replaces a file as a whole, or leaves it as it was.
+pub fn write_atomically(target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    // Temporary files are private by default; a result is as readable as any file the person makes.
+    let mode = fs::metadata(target).map_or(0o666, |meta| meta.permissions().mode());
+    let mut file = tempfile::Builder::new()
+        .prefix(".locus-")
+        .permissions(fs::Permissions::from_mode(mode))
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    // Without this a power cut may leave a complete name on an incomplete file.
+    file.as_file().sync_all()?;
+    file.persist(target).map_err(|error| error.error)?;
+    Ok(())
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn fault(target: &Path, error: &io::Error) -> Error {
+    let shown = target.display();
+    let (why, help) = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ("the disk is full".to_string(), "nothing was left behind; make room or choose another folder with --out")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            ("permission denied".to_string(), "choose another folder with --out")
+        }
+        _ => (error.to_string(), "choose another folder with --out"),
+    };
+    Error::new(code::FILE, format!("cannot write `{shown}`: {why}")).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_stay_below_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = OutputFolder::new(folder.path().join("out"));
+        for name in ["../x", "/etc/x", "a/../../x", "", "."] {
+            assert_eq!(out.write(name, b"x").unwrap_err().code, code::FILE, "{name}");
+        }
+        let written = out.write("deep/x.txt", b"abc").unwrap();
+        assert_eq!(written.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(fs::read(out.path("deep/x.txt")).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_no_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = OutputFolder::new(folder.path());
+        fs::create_dir(out.path("taken")).unwrap();
+        assert!(out.write("taken", b"x").is_err());
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "only the folder that was there");
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_in_one_sentence() {
+        // Every write to this device fails with ENOSPC.
+        if let Ok(mut full) = fs::OpenOptions::new().write(true).open("/dev/full") {
+            let error = full.write_all(b"x").unwrap_err();
+            assert!(fault(Path::new("out/x"), &error).message.contains("the disk is full"));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What a run leaves behind for the session: expectations judged and files written.
+//!
+//! The world writes it while a program runs, the session reads it afterwards.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::rt::ctx::Expectation;
+
+/// A file below the output folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// As shown to people, with the output folder.
+    pub path: String,
+    pub bytes: u64,
+    /// Lower-case hex.
+    pub sha256: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Journal {
+    pub expectations: Vec<Expectation>,
+    pub written: Vec<Written>,
+    /// Whoever read our output has gone (`locus run x.exp | head -1`): the run stops without a word.
+    pub closed: bool,
+}
+
+/// The journal, shared by the world of a context and its session.
+#[derive(Clone, Debug, Default)]
+pub struct SharedJournal(Arc<Mutex<Journal>>);
+
+impl SharedJournal {
+    pub fn lock(&self) -> MutexGuard<'_, Journal> {
+        // Entries are only appended, so a panic elsewhere leaves nothing half done.
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// How many expectations held, of how many judged.
+    pub fn tally(&self) -> (usize, usize) {
+        let journal = self.lock();
+        (journal.expectations.iter().filter(|outcome| outcome.held).count(), journal.expectations.len())
+    }
+}

@@ -1,0 +1,64 @@
+//! What the numbers of a run may depend on: version, processor, BLAS kernel, threads.
+
+use serde::{Deserialize, Serialize};
+
+use crate::rt::blas;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    pub locus: String,
+    pub processor: String,
+    pub features: Vec<String>,
+    pub openblas: String,
+    /// The kernel in force; equal bits are promised for equal kernels only.
+    pub kernel: String,
+    pub threads: usize,
+}
+
+impl Machine {
+    pub fn here() -> Machine {
+        let blas = blas::info();
+        Machine {
+            locus: env!("CARGO_PKG_VERSION").to_string(),
+            processor: processor_name(),
+            features: blas.cpu_features.iter().map(|name| name.to_string()).collect(),
+            openblas: blas.config,
+            kernel: blas.corename,
+            threads: blas::threads(),
+        }
+    }
+
+    /// `OpenBLAS SkylakeX, 2 threads`, for messages.
+    pub fn shown(&self) -> String {
+        let plural = if self.threads == 1 { "" } else { "s" };
+        format!("OpenBLAS {}, {} thread{plural}", self.kernel, self.threads)
+    }
+}
+
+/// The processor as the system names it, or the architecture.
+fn processor_name() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim());
+    name.unwrap_or(std::env::consts::ARCH).to_string()
+}
+
+/// Three quarters of the memory: one tensor above it would be killed by the system without a word.
+pub fn memory_limit() -> usize {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<usize>().ok());
+    kib.map_or(usize::MAX, |kib| kib / 4 * 3 * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machine_is_known() {
+        let here = Machine::here();
+        assert!(!here.processor.is_empty() && !here.kernel.is_empty() && here.threads > 0);
+        assert!(memory_limit() > 1 << 28);
+    }
+}

@@ -1,0 +1,289 @@
+//! Running programs: text in, values out, one top-level item after another.
+//!
+//! A unit that fails leaves the globals as they were before it. Everything that a program does goes through its
+//! context; this file neither prints nor opens files.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::engines::EngineKind;
+use super::fault::{Failure, failure};
+use super::journal::SharedJournal;
+use super::load::Script;
+use super::world::BufferWorld;
+use crate::base::axis::Axis;
+use crate::base::diag::Diagnostic;
+use crate::base::span::{FileId, Sources};
+use crate::check::{Checker, Loader, Options, Unit, UnitKind};
+use crate::exec::{self, Engine, Fault};
+use crate::ir::{FuncId, GlobalId, Module, Op, Type};
+use crate::pass::{self, Passes};
+use crate::rt::ctx::{Ctx, World};
+use crate::rt::error::{Error, code};
+use crate::rt::value::Value;
+use crate::syntax::parse;
+
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub engine: EngineKind,
+    /// `--set name=value`.
+    pub overrides: BTreeMap<String, String>,
+    pub strict: bool,
+    pub check_finite: bool,
+    /// What paths of inputs are relative to.
+    pub folder: PathBuf,
+}
+
+/// Where a session's output goes, and how it is stopped.
+pub struct Output {
+    pub world: Box<dyn World>,
+    pub journal: SharedJournal,
+    pub interrupt: Arc<AtomicBool>,
+}
+
+impl Output {
+    /// Keeps everything in memory.
+    pub fn buffer(world: &BufferWorld) -> Output {
+        Output { world: Box::new(world.clone()), journal: world.journal.clone(), interrupt: Arc::default() }
+    }
+}
+
+/// One unit that ran.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub kind: UnitKind,
+    /// Names bound, with the type as shown and the globals that hold the leaves.
+    pub names: Vec<(String, String, Vec<GlobalId>)>,
+    /// Of an expression: its type as shown, and its leaves.
+    pub result: Option<(String, Vec<Value>)>,
+    pub time: Duration,
+}
+
+/// An input that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputRead {
+    pub name: String,
+    pub path: String,
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+pub struct Session {
+    pub checker: Checker,
+    pub settings: Settings,
+    pub journal: SharedJournal,
+    passes: Passes,
+    /// What the passes made of `checker.module`; function numbers are the same.
+    ready: Module,
+    engine: Box<dyn Engine>,
+    pub globals: Vec<Value>,
+    pub ctx: Ctx,
+    /// The text that was entered last.
+    pub file: FileId,
+}
+
+/// Gives the passes the `vjp` clauses that the checker knows.
+struct Clauses<'a>(&'a mut Checker);
+
+impl pass::Derivatives for Clauses<'_> {
+    fn vjp(
+        &mut self,
+        module: &mut Module,
+        name: &str,
+        axes: &[Axis],
+        args: &[Type],
+        result: &Type,
+    ) -> Result<Option<pass::Adjoint>, Diagnostic> {
+        // The adjoint becomes a function of the module that the pass works on.
+        std::mem::swap(module, &mut self.0.module);
+        let found = self.0.vjp(name, axes, args, result);
+        std::mem::swap(module, &mut self.0.module);
+        Ok(found?.map(|adjoint| pass::Adjoint { func: adjoint.func, args: adjoint.args }))
+    }
+}
+
+impl Session {
+    pub fn new(loader: Box<dyn Loader>, settings: Settings, output: Output) -> Session {
+        let options = Options { overrides: settings.overrides.clone(), strict: settings.strict };
+        let mut ctx = Ctx::new(output.world);
+        ctx.interrupt = output.interrupt;
+        ctx.check_finite = settings.check_finite;
+        ctx.memory_limit = super::machine::memory_limit();
+        ctx.folder = settings.folder.clone();
+        Session {
+            checker: Checker::new(loader, options),
+            engine: settings.engine.start(),
+            settings,
+            journal: output.journal,
+            passes: Passes::new(),
+            ready: Module::default(),
+            globals: Vec::new(),
+            ctx,
+            file: FileId(0),
+        }
+    }
+
+    pub fn sources(&self) -> &Sources {
+        &self.checker.sources
+    }
+
+    /// The module that the engine runs.
+    pub fn module(&self) -> &Module {
+        if self.settings.engine.runs_optimised() { &self.ready } else { &self.checker.module }
+    }
+
+    pub fn optimised(&self) -> &Module {
+        &self.ready
+    }
+
+    /// Parses, checks and lowers a text; nothing of it runs, and on errors nothing of it remains.
+    pub fn prepare(&mut self, name: &str, text: &str) -> Result<Vec<Unit>, Failure> {
+        let file = self.checker.add_source(name, text);
+        self.file = file;
+        let (program, diagnostics) = parse::parse_program(file, text);
+        if !diagnostics.is_empty() {
+            return Err(Failure::Check(diagnostics));
+        }
+        let units = self.checker.check_program(file, &program).map_err(Failure::Check)?;
+        let mut faults = Vec::new();
+        for unit in &units {
+            if let Err(diagnostic) = self.compile(unit.func) {
+                faults.push(diagnostic);
+            }
+        }
+        if faults.is_empty() {
+            return Ok(units);
+        }
+        self.checker.forget_last_entry();
+        Err(Failure::Check(faults))
+    }
+
+    /// Gradients, and the form that runs.
+    fn compile(&mut self, func: FuncId) -> Result<(), Diagnostic> {
+        // The checker writes adjoint functions into the module while the pass that asked for them holds it.
+        let mut module = std::mem::take(&mut self.checker.module);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            self.passes.lower(&mut module, func, &mut Clauses(&mut self.checker))?;
+            self.passes.optimise(&module, func, &mut self.ready)
+        }));
+        self.checker.module = module;
+        outcome.unwrap_or_else(|payload| Err(internal("the compiler", &*payload)))
+    }
+
+    /// Runs a text to its end or its first failure.
+    pub fn enter(&mut self, name: &str, text: &str) -> Result<Vec<Outcome>, Failure> {
+        let units = self.prepare(name, text)?;
+        units.iter().map(|unit| self.run_unit(unit)).collect()
+    }
+
+    pub fn run_script(&mut self, script: &Script) -> Result<Vec<Outcome>, Failure> {
+        self.enter(&script.name, &script.text)
+    }
+
+    pub fn run_unit(&mut self, unit: &Unit) -> Result<Outcome, Failure> {
+        self.globals.resize(self.checker.module.globals.len(), Value::None);
+        let before = self.globals.clone();
+        let start = Instant::now();
+        let outcome = match self.unset_global(unit.func) {
+            Some(fault) => Err(fault),
+            None => self.call(unit.func),
+        };
+        let time = start.elapsed();
+        let values = outcome.map_err(|fault| {
+            self.globals = before;
+            self.ctx.depth = 0;
+            failure(fault, unit.span, &self.checker.sources)
+        })?;
+        if self.ctx.interrupt.load(Ordering::Relaxed) && self.journal.lock().closed {
+            let stop = Diagnostic::plain(code::INTERRUPTED, "the reader of the output has gone");
+            return Err(Failure::Interrupted(Box::new(stop)));
+        }
+        let result = unit.shown.clone().filter(|_| unit.kind == UnitKind::Expression).map(|shown| (shown, values));
+        Ok(Outcome { kind: unit.kind, names: unit.names.clone(), result, time })
+    }
+
+    fn call(&mut self, func: FuncId) -> Result<Vec<Value>, Fault> {
+        let module = if self.settings.engine.runs_optimised() { &self.ready } else { &self.checker.module };
+        let (engine, globals, ctx) = (&mut self.engine, &mut self.globals, &mut self.ctx);
+        let run = AssertUnwindSafe(|| engine.call(module, func, Vec::new(), globals, ctx));
+        catch_unwind(run).unwrap_or_else(|payload| {
+            let message = internal("the engine", &*payload).message;
+            Err(Fault::new(Error::new(code::INTERNAL, message), Default::default()))
+        })
+    }
+
+    /// At the prompt a statement that failed leaves names without values; using one says so.
+    fn unset_global(&self, func: FuncId) -> Option<Fault> {
+        let module = self.module();
+        let (mut pending, mut seen) = (vec![func], Vec::new());
+        while let Some(func) = pending.pop() {
+            if seen.contains(&func) {
+                continue;
+            }
+            seen.push(func);
+            let function = module.function(func);
+            let mut blocks = vec![&function.body];
+            // A unit may set a global before it reads it.
+            let mut set: Vec<GlobalId> = Vec::new();
+            while let Some(block) = blocks.pop() {
+                for stmt in &block.stmts {
+                    match &stmt.op {
+                        Op::GlobalSet(global, _) => set.push(*global),
+                        Op::GlobalGet(global) if !set.contains(global) && self.is_unset(*global) => {
+                            let name = &module.globals[global.0 as usize].name;
+                            let error = Error::new(code::ARGUMENT, format!("`{name}` has no value"))
+                                .note("note", "the statement that should have set it failed");
+                            return Some(Fault::new(error, stmt.span));
+                        }
+                        op => blocks.extend(op.blocks()),
+                    }
+                }
+            }
+            pending.extend(pass::callees(function));
+        }
+        None
+    }
+
+    fn is_unset(&self, global: GlobalId) -> bool {
+        matches!(self.globals.get(global.0 as usize), Some(Value::None) | None)
+    }
+
+    /// The leaves of a name, with their types.
+    pub fn leaves(&self, globals: &[GlobalId]) -> Vec<(Type, Value)> {
+        let module = &self.checker.module;
+        let leaf = |&id: &GlobalId| {
+            let value = self.globals.get(id.0 as usize).cloned().unwrap_or_default();
+            Some((module.globals.get(id.0 as usize)?.ty.clone(), value))
+        };
+        globals.iter().filter_map(leaf).collect()
+    }
+
+    /// What was read, from the inputs that are open.
+    pub fn inputs_read(&self) -> Vec<InputRead> {
+        let mut found: Vec<InputRead> = Vec::new();
+        for value in &self.globals {
+            if let Value::File(file) = value {
+                let read = InputRead {
+                    name: file.name.clone(),
+                    path: file.path.display().to_string(),
+                    sha256: file.sha256.clone(),
+                    bytes: file.bytes.len() as u64,
+                };
+                if !found.contains(&read) {
+                    found.push(read);
+                }
+            }
+        }
+        found
+    }
+}
+
+fn internal(who: &str, payload: &(dyn std::any::Any + Send)) -> Diagnostic {
+    let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
+    let fault = exec::internal(format!("{who} failed: {}", text.unwrap_or("no reason given")));
+    Diagnostic::plain(fault.code, fault.message)
+}

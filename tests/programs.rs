@@ -1,0 +1,82 @@
+//! Every program of `tests/run` on every engine and several thread counts.
+//!
+//! The printed text stands beside each program (`UPDATE=1` rewrites it from machine code's output). Machine code
+//! and the oracle on the same IR must leave the same bits; the oracle on the IR before the passes must agree
+//! within 1e-6.
+
+mod common;
+
+use common::{Ran, hash, numbers, programs, run};
+use locus::session::EngineKind;
+use std::path::Path;
+
+fn checked(path: &Path, engine: EngineKind) -> Result<Ran, String> {
+    let ran = run(path, engine, &[]);
+    match &ran.fault {
+        Some(fault) => Err(format!("{} ({}):\n{fault}", path.display(), engine.name())),
+        None if !ran.failures.is_empty() => Err(format!("{}: {}", path.display(), ran.failures.join("; "))),
+        None => Ok(ran),
+    }
+}
+
+/// Collects what is wrong with each program, so that one run shows everything.
+fn for_all(check: impl Fn(&Path) -> Result<(), String>) {
+    let faults: Vec<String> = programs("tests/run").iter().filter_map(|path| check(path).err()).collect();
+    assert!(faults.is_empty(), "{} programs failed:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn each_prints_what_stands_beside_it() {
+    for_all(|path| {
+        let ran = checked(path, EngineKind::Jit)?;
+        let beside = path.with_extension("out");
+        if std::env::var_os("UPDATE").is_some() {
+            return std::fs::write(&beside, &ran.text).map_err(|fault| fault.to_string());
+        }
+        let wanted = std::fs::read_to_string(&beside).map_err(|fault| format!("{}: {fault}", beside.display()))?;
+        if wanted == ran.text {
+            return Ok(());
+        }
+        Err(format!("{}:\n--- expected\n{wanted}--- found\n{}", path.display(), ran.text))
+    });
+}
+
+#[test]
+fn machine_code_and_the_oracle_leave_the_same_bits() {
+    for_all(|path| {
+        let (jit, oracle) = (checked(path, EngineKind::Jit)?, checked(path, EngineKind::Interp)?);
+        if hash(&jit) == hash(&oracle) { Ok(()) } else { Err(format!("{}: the bits differ", path.display())) }
+    });
+}
+
+#[test]
+fn the_passes_change_nothing_beyond_rounding() {
+    for_all(|path| {
+        let (after, before) = (checked(path, EngineKind::Interp)?, checked(path, EngineKind::InterpUnoptimised)?);
+        for ((a, b), name) in after.globals.iter().zip(&before.globals).zip(&after.names) {
+            let (mut x, mut y) = (Vec::new(), Vec::new());
+            numbers(a, &mut x);
+            numbers(b, &mut y);
+            let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-6 * a.abs().max(1.0) || a.to_bits() == b.to_bits();
+            if x.len() != y.len() || !x.iter().zip(&y).all(close) {
+                return Err(format!("{}: `{name}` differs before and after the passes", path.display()));
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_bits_do_not_depend_on_runs_or_threads() {
+    for_all(|path| {
+        let wanted = hash(&checked(path, EngineKind::Jit)?);
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|fault| fault.to_string())?;
+            let found = pool.install(|| checked(path, EngineKind::Jit))?;
+            if hash(&found) != wanted {
+                return Err(format!("{}: other bits at {threads} threads", path.display()));
+            }
+        }
+        Ok(())
+    });
+}
