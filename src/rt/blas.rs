@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::Once;
 
-pub use super::kernels::{prepare_process, set_threads, threads};
+pub use super::kernels::{prepare_process, set_threads, threads, wanted_kernel};
 pub use super::products::{Products, leading};
 
 unsafe extern "C" {
