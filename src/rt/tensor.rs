@@ -6,6 +6,7 @@
 use crate::base::axis::Axis;
 use crate::base::ops::DType;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::value::Value;
 
@@ -327,16 +328,25 @@ pub fn dense_dims(axes: &[(Axis, usize)]) -> Vec<Dim> {
     dims
 }
 
+/// Elements above which no tensor is made: what the machine's memory holds at four bytes each. The process-wide
+/// limit stands in for allocations that know no context; `Ctx::memory_limit` may be lower.
+static MOST_ELEMENTS: AtomicUsize = AtomicUsize::new(isize::MAX as usize / 64);
+
+/// Sets the number of bytes that one tensor may take.
+pub fn set_memory_limit(bytes: usize) {
+    MOST_ELEMENTS.store((bytes / 4).min(isize::MAX as usize / 64), Ordering::Relaxed);
+}
+
 /// The number of elements; an error where it overflows or could not be allocated.
 pub fn checked_count(axes: &[(Axis, usize)]) -> Result<usize> {
-    let mut count = 1usize;
-    for &(_, len) in axes {
-        count = count.checked_mul(len).filter(|&c| c < isize::MAX as usize / 64).ok_or_else(|| {
-            let shape: Vec<String> = axes.iter().map(|(axis, len)| format!("{axis} = {len}")).collect();
-            Error::new(code::MEMORY, format!("a tensor over [{}] is too large", shape.join(", ")))
-        })?;
-    }
-    Ok(count)
+    let most = MOST_ELEMENTS.load(Ordering::Relaxed);
+    let count = axes.iter().try_fold(1usize, |count, &(_, len)| count.checked_mul(len));
+    count.filter(|&count| count <= most).ok_or_else(|| {
+        let shape: Vec<String> = axes.iter().map(|(axis, len)| format!("{axis} = {len}")).collect();
+        Error::new(code::MEMORY, format!("a tensor over [{}] does not fit into memory", shape.join(", ")))
+            .note("limit", format!("{most} elements"))
+            .help("work on parts of it:  tiled[axis](x, fn(part) => ...)")
+    })
 }
 
 /// The error for an axis with two lengths; names both origins if known.

@@ -113,6 +113,7 @@ impl Session {
         ctx.interrupt = output.interrupt;
         ctx.check_finite = settings.check_finite;
         ctx.memory_limit = super::machine::memory_limit();
+        crate::rt::tensor::set_memory_limit(ctx.memory_limit);
         ctx.folder = settings.folder.clone();
         Session {
             checker: Checker::new(loader, options),
