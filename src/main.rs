@@ -4,6 +4,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // First of all, because it may execute the program anew: OpenBLAS reads its environment when it is loaded.
-    locus::rt::blas::prepare_process();
+    locus::rt::kernels::prepare_process();
     locus::app::main()
 }

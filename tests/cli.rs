@@ -319,7 +319,15 @@ fn the_prompt_keeps_values_and_survives_errors() {
     let folder = Folder::new();
     let text = "let x = 20\nfn twice(n: int) -> int {\n  2 * n\n}\nlet y = missing\nlet z = div(x, 0)\nz\ntwice(x) + 2\n";
     let ran = prompt(&folder, text).expect(1, &["x : int", "E010", "R005", "= 42"]);
-    assert!(ran.err.contains("`z` has no value"), "{}", ran.err);
+    assert!(ran.err.contains("nothing is called `z`"), "{}", ran.err);
+}
+
+#[test]
+fn a_statement_that_fails_leaves_every_value_as_it_was() {
+    let folder = Folder::new();
+    let text = "let x = 20\nlet x = div(x, 0)\nx + 1\nlet mut n = 5\nfor i in 0..3 {\n  n = n + div(1, i - 1)\n}\nn + 100\n";
+    let ran = prompt(&folder, text).expect(1, &["= 21", "= 105"]);
+    assert_eq!(ran.err.matches("R005").count(), 2, "{}", ran.err);
 }
 
 #[test]

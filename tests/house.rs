@@ -35,14 +35,30 @@ impl Source {
         self.path.split('/').next().unwrap_or("").trim_end_matches(".rs")
     }
 
-    /// Lines that are neither comments nor part of the tests, with their numbers from 1.
+    /// Lines that are neither comments nor part of the tests at the end, with their numbers from 1.
     fn code(&self) -> Vec<(usize, &str)> {
-        if self.path.ends_with("tests.rs") || self.path.contains("/tests/") {
-            return Vec::new();
-        }
-        let end = self.text.find("#[cfg(test)]\nmod tests").or(self.text.find("#[cfg(test)]\npub(crate) mod tests"));
-        let text = &self.text[..end.unwrap_or(self.text.len())];
+        let inline = self.text.match_indices("#[cfg(test)]\n").find(|(place, _)| {
+            let item = self.text[place + "#[cfg(test)]\n".len()..].lines().next().unwrap_or("");
+            item.contains("mod ") && item.ends_with('{')
+        });
+        let text = &self.text[..inline.map_or(self.text.len(), |(place, _)| place)];
         text.lines().enumerate().map(|(n, line)| (n + 1, line)).filter(|(_, l)| !l.trim_start().starts_with("//")).collect()
+    }
+
+    /// The modules in files of their own that exist in tests only, as path prefixes.
+    fn test_modules(&self) -> Vec<String> {
+        let folder = match self.path.strip_suffix("mod.rs") {
+            Some(folder) => folder.to_string(),
+            None => format!("{}/", self.path.trim_end_matches(".rs")),
+        };
+        let mut found = Vec::new();
+        for part in self.text.split("#[cfg(test)]\n").skip(1) {
+            let item = part.lines().find(|line| !line.starts_with("#[")).unwrap_or("");
+            if let Some((_, name)) = item.strip_suffix(';').and_then(|item| item.rsplit_once("mod ")) {
+                found.extend([format!("{folder}{name}.rs"), format!("{folder}{name}/")]);
+            }
+        }
+        found
     }
 }
 
@@ -65,6 +81,8 @@ fn sources() -> Vec<Source> {
             }
         }
     }
+    let tests: Vec<String> = found.iter().flat_map(Source::test_modules).collect();
+    found.retain(|source| !tests.iter().any(|test| source.path.starts_with(test)));
     found.sort_by(|a, b| a.path.cmp(&b.path));
     assert!(found.len() > 50, "the sources were not found");
     found
@@ -132,19 +150,34 @@ fn unsafe_stands_in_few_places_with_a_reason() {
         for (number, line) in source.code() {
             let code = line.split("//").next().unwrap_or("");
             let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
-            if !words.into_iter().any(|word| word == "unsafe") {
+            // The type of a function promises nothing; whoever makes or calls one does.
+            let is_type = code.contains("type ") || code.contains("extern \"C\" fn(") || code.ends_with("extern \"C\" {");
+            if is_type || !words.into_iter().any(|word| word == "unsafe") {
                 continue;
             }
             if !UNSAFE_PLACES.iter().any(|place| source.path.starts_with(place)) {
                 faults.push(format!("src/{}:{number}: `unsafe` may not stand here", source.path));
             }
-            let above = &lines[number.saturating_sub(9)..number];
-            if !above.iter().any(|line| line.contains("SAFETY:") || line.contains("# Safety")) {
-                faults.push(format!("src/{}:{number}: `unsafe` without a SAFETY comment above it", source.path));
+            if !is_explained(&lines, number) && !is_explained_at_its_trait(&lines, code) {
+                faults.push(format!("src/{}:{number}: `unsafe` without a SAFETY comment beside it", source.path));
             }
         }
     }
     none(faults);
+}
+
+/// A comment above the line, or first thing inside.
+fn is_explained(lines: &[&str], number: usize) -> bool {
+    let around = &lines[number.saturating_sub(9)..(number + 2).min(lines.len())];
+    around.iter().any(|line| line.contains("SAFETY") || line.contains("# Safety"))
+}
+
+/// A method states its obligations once, where the trait declares it.
+fn is_explained_at_its_trait(lines: &[&str], code: &str) -> bool {
+    let Some((_, rest)) = code.split_once("unsafe fn ") else { return false };
+    let declaration = format!("unsafe fn {}(", rest.split('(').next().unwrap_or(""));
+    let mut places = (1..=lines.len()).filter(|number| lines[number - 1].contains(&declaration));
+    places.any(|number| lines[number - 1].ends_with(';') && is_explained(lines, number))
 }
 
 #[test]

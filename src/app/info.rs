@@ -2,13 +2,13 @@
 
 use super::OK;
 use super::output::say;
-use crate::rt::blas;
+use crate::rt::kernels;
 use crate::session::embedded::STDLIB;
 use crate::session::machine::{Machine, memory_limit};
 
 pub fn info(kernel_only: bool) -> u8 {
     if kernel_only {
-        say(&blas::wanted_kernel());
+        say(&kernels::wanted_kernel());
         return OK;
     }
     let machine = Machine::here();

@@ -9,6 +9,7 @@ use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, VerifyArgs};
 use super::output::{complain, report, report_all, report_plain, say, stdout_colors};
 use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, interrupt};
 use crate::base::diag::Diagnostic;
+use crate::rt::kernels;
 use crate::session::folder::OutputFolder;
 use crate::session::journal::SharedJournal;
 use crate::session::load::{DiskLoader, Script, read_script};
@@ -18,7 +19,7 @@ use crate::session::{Failure, Output, Session, Settings, verify as verdicts};
 
 /// A session for a script, or for the prompt in the current folder.
 pub fn session(common: &Common, folder: &Path, show: Show) -> Session {
-    start_threads(common.threads);
+    kernels::set_threads(common.threads.map(usize::from));
     let mut overrides = BTreeMap::new();
     overrides.extend(common.overrides.iter().cloned());
     let settings = Settings {
@@ -32,14 +33,6 @@ pub fn session(common: &Common, folder: &Path, show: Show) -> Session {
     interrupt::listen(&interrupt);
     let world = TerminalWorld::new(show, OutputFolder::new(&common.out), journal.clone(), interrupt.clone());
     Session::new(Box::new(DiskLoader::new(folder)), settings, Output { world: Box::new(world), journal, interrupt })
-}
-
-/// The pool that tiles of work are spread over; without a number rayon takes one thread for each core.
-fn start_threads(threads: Option<u16>) {
-    if let Some(threads) = threads {
-        // Fails only if the pool runs already, and then the number was settled before.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
-    }
 }
 
 /// A script that has run, well or not.

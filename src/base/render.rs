@@ -85,10 +85,7 @@ fn boundary(text: &str, at: usize) -> usize {
 /// `found   f32[feature]` under `needed  f32[pos]`: the texts start in one column.
 fn note_lines(notes: &[(&'static str, String)]) -> Vec<String> {
     let width = notes.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
-    notes
-        .iter()
-        .map(|(key, text)| if width == 0 { text.clone() } else { format!("{key:<width$}  {text}") })
-        .collect()
+    notes.iter().map(|(key, text)| if width == 0 { text.clone() } else { format!("{key:<width$}  {text}") }).collect()
 }
 
 #[cfg(test)]

@@ -122,6 +122,8 @@ pub struct Checker {
     signatures: HashMap<(ModId, String), std::rc::Rc<functions::Signature>>,
     instances: HashMap<String, functions::Instance>,
     unused_overrides: BTreeSet<String>,
+    /// The user's module before the last entry that checked.
+    before: Option<(ModuleInfo, usize, usize)>,
     /// Where the calls being inlined were written, outermost first.
     call_sites: Vec<Span>,
     /// The functions being inlined, to find recursion.
@@ -152,6 +154,7 @@ impl Checker {
             signatures: HashMap::new(),
             instances: HashMap::new(),
             unused_overrides,
+            before: None,
             call_sites: Vec::new(),
             active: Vec::new(),
             rigid: false,
@@ -182,10 +185,19 @@ impl Checker {
         self.call_sites.clear();
         self.active.clear();
         if self.errors.is_empty() {
+            self.before = Some(before);
             return Ok(std::mem::take(&mut self.units));
         }
         self.restore_user_module(before);
         Err(std::mem::take(&mut self.errors))
+    }
+
+    /// Takes the last entry back that checked, because it failed when it ran: its names mean again what they
+    /// meant before. Once for each entry.
+    pub fn forget_last_entry(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.restore_user_module(before);
+        }
     }
 
     /// The names a person can use at the prompt, with their types as shown.

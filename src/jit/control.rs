@@ -32,10 +32,10 @@ impl Lower<'_, '_> {
         let params: Vec<Value> = self.b.block_params(block)[first..].to_vec();
         let mut params = params.into_iter();
         for &local in locals {
-            if self.is_scalar(local) {
-                if let Some(value) = params.next() {
-                    self.bind_scalar(local, value);
-                }
+            if self.is_scalar(local)
+                && let Some(value) = params.next()
+            {
+                self.bind_scalar(local, value);
             }
             self.defined[local.0 as usize] = true;
         }
@@ -45,10 +45,10 @@ impl Lower<'_, '_> {
     pub fn arrange(&mut self, from: &[LocalId], take: &[bool], to: &[LocalId], span: Span) -> Result<()> {
         let mut moves = Vec::new();
         for ((&from, &take), &to) in from.iter().zip(take).zip(to) {
-            if let (Some(slot), Some(target)) = (self.slots.get(from), self.slots.get(to)) {
-                if slot != target {
-                    moves.push((Object { slot, take }, target));
-                }
+            if let (Some(slot), Some(target)) = (self.slots.get(from), self.slots.get(to))
+                && slot != target
+            {
+                moves.push((Object { slot, take }, target));
             }
         }
         if moves.is_empty() { Ok(()) } else { self.step("locus_arrange", span, Action::Arrange(moves)) }

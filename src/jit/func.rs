@@ -181,11 +181,8 @@ impl Lower<'_, '_> {
         let mut found = Vec::new();
         for stmt in stmts {
             let Op::Drop(local) = stmt.op else { break };
-            if let Some(slot) = self.slots.get(local) {
-                if !emptied.contains(&local) && !self.lazies.contains_key(&local) {
-                    found.push(slot);
-                }
-            }
+            let there = !emptied.contains(&local) && !self.lazies.contains_key(&local);
+            found.extend(self.slots.get(local).filter(|_| there));
         }
         if found.is_empty() { Ok(()) } else { self.step("locus_release", stmts[0].span, Action::Release(found)) }
     }

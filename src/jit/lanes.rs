@@ -34,6 +34,9 @@ struct Round<'k> {
     loads: Vec<usize>,
 }
 
+/// What a round of vectors reads: the value, where its floats begin, or its masks, already loaded.
+type Source = (usize, Value, Option<Vec<Value>>);
+
 impl Loops<'_, '_> {
     /// Writes the loop of a segment, if it has anything to do.
     pub fn segment(&mut self, segment: usize) -> Result<()> {
@@ -114,8 +117,7 @@ impl Loops<'_, '_> {
         Ok(self.b.block_params(after)[0])
     }
 
-    /// What a round reads from memory: addresses of floats, masks already loaded.
-    fn sources(&mut self, round: &Round, at: Value) -> Result<Vec<(usize, Value, Option<Vec<Value>>)>> {
+    fn sources(&mut self, round: &Round, at: Value) -> Result<Vec<Source>> {
         let mut sources = Vec::new();
         for &value in &round.loads {
             let from = self.source(value).ok_or_else(|| internal("a value of a kernel is nowhere"))?;

@@ -46,12 +46,20 @@ impl Jit {
         Jit::default()
     }
 
-    fn unit(&mut self, check_finite: bool) -> Result<&mut Unit> {
-        let place = if check_finite { &mut self.checked } else { &mut self.plain };
-        match place {
-            Some(unit) => Ok(unit),
-            None => Ok(place.insert(Unit::new(check_finite)?)),
-        }
+    fn place(&mut self, check_finite: bool) -> &mut Option<Unit> {
+        if check_finite { &mut self.checked } else { &mut self.plain }
+    }
+
+    /// The unit with that function compiled.
+    fn ready(&mut self, module: &Module, func: FuncId, check_finite: bool) -> Result<(&Unit, Ready)> {
+        let place = self.place(check_finite);
+        let mut unit = match place.take() {
+            Some(unit) => unit,
+            None => Unit::new(check_finite)?,
+        };
+        // A unit that failed half-way has functions without code: it is not put back.
+        let ready = unit.ready(module, func)?;
+        Ok((place.insert(unit), ready))
     }
 }
 
@@ -65,8 +73,7 @@ impl Engine for Jit {
         ctx: &mut Ctx,
     ) -> std::result::Result<Vec<Value>, Fault> {
         let outside = |error: Error| Fault::new(error, Span::default());
-        let unit = self.unit(ctx.check_finite).map_err(outside)?;
-        let ready = unit.ready(module, func).map_err(outside)?;
+        let (unit, ready) = self.ready(module, func, ctx.check_finite).map_err(outside)?;
         let function = module.function(func);
         let entry = Entry { ready, function, sites: &unit.sites, kernels: &unit.kernels, cells: unit.cells };
         if ready.stack <= SMALL_STACK {

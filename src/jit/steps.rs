@@ -220,10 +220,11 @@ fn writable(tensor: &mut Tensor) -> Outcome<u64> {
 pub fn view(step: &mut Step, site: &Site) -> Result<()> {
     let Action::View { slot, dtype, axes } = &site.action else { return wrong_site() };
     let mut found = vec![0u64; 1 + 2 * axes.len()];
-    if let Value::Tensor(tensor) = step.slot(*slot) {
-        if tensor.dtype() == *dtype && tensor.rank() == axes.len() && in_bounds(tensor) {
+    match step.slot(*slot) {
+        Value::Tensor(tensor) if tensor.dtype() == *dtype && tensor.rank() == axes.len() && in_bounds(tensor) => {
             describe(tensor, axes, &mut found);
         }
+        _ => {}
     }
     Ok(found.into_iter().enumerate().try_for_each(|(at, bits)| step.cell(at, bits))?)
 }

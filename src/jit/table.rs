@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::state::{Site, State};
 use super::steps::{self, Failure, Step};
 
+// SAFETY: of a call, see the steps that the macro writes.
 pub type StepFn = unsafe extern "C" fn(*mut State<'_>, i64, i64) -> i32;
 
 /// What an entry is called with.
@@ -39,8 +40,8 @@ macro_rules! native {
         math { $($op:ident($arity:literal) $name32:literal $name64:literal;)* }
     ) => {
         $(
-            // SAFETY of calling: only machine code calls it, with the state that the call from outside made, which
-            // outlives that call and to which nothing else holds a reference meanwhile.
+            // SAFETY: only machine code calls it, with the state that the call from outside made, which outlives
+            // that call and to which nothing else holds a reference meanwhile.
             unsafe extern "C" fn $step(state: *mut State<'_>, base: i64, site: i64) -> i32 {
                 // SAFETY: see above.
                 let state = unsafe { &mut *state };

@@ -23,6 +23,7 @@ use super::table::{self, Shape};
 use super::{func, kernel};
 
 /// The machine code of functions: state and frame base in, status out.
+// SAFETY: called with a state made for the unit, and a frame that lies inside its slots (see `jit::Entry`).
 pub type Native = unsafe extern "C" fn(*mut super::state::State<'_>, i64) -> i32;
 
 pub struct Unit {

@@ -103,10 +103,9 @@ impl Lower<'_, '_> {
             let Some(&dest) = stmt.dest.first() else { continue };
             let readable = self.is_scalar(dest) || self.may_be_lazy[dest.0 as usize];
             let outside = self.defined[arg.0 as usize] && self.slots.get(arg).is_some();
-            if readable && outside && self.is_scalar(index) && !self.views.contains_key(&arg) {
-                if !self.lazies.contains_key(&arg) {
-                    found.insert(arg);
-                }
+            let known = self.views.contains_key(&arg) || self.lazies.contains_key(&arg);
+            if readable && outside && self.is_scalar(index) && !known {
+                found.insert(arg);
             }
         }
     }

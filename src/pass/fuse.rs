@@ -2,10 +2,11 @@
 //!
 //! Greedy, within one block: an operation joins the region that made one of its operands if both have the same
 //! axes. A region runs where its last operation stood; so it is closed as soon as something outside it reads from
-//! it, and by anything with an effect, before which its errors must come. Nothing is computed twice: what is read
-//! outside becomes a further output. Operations that can fail on an element stay single.
+//! it, and by anything with an effect, before which its errors must come. What is read outside becomes a further
+//! output; nothing dear is computed twice, but a product or a comparison of what a kernel reads anyway is cheaper
+//! to compute again than to read. Operations that can fail on an element stay single.
 
-use super::copy::captured;
+use super::copy::{captured, each_stmt};
 use super::simplify::dead::has_effect;
 use crate::base::kernel::{Kernel, Step};
 use crate::base::ops::{DType, ScalarOp};
@@ -19,28 +20,49 @@ const MAX_TENSORS: usize = 8;
 
 pub fn fuse(module: &Module, function: &mut Function) {
     let mut body = std::mem::take(&mut function.body);
-    fuse_block(module, function, &mut body);
+    let mut cheap = Cheap::new();
+    each_stmt(&body, &mut |stmt| {
+        if let (Op::Elem { op, args }, &[dest]) = (&stmt.op, &stmt.dest[..])
+            && is_cheap(*op)
+        {
+            cheap.insert(dest, (*op, args.clone()));
+        }
+    });
+    fuse_block(module, function, &cheap, &mut body);
     function.body = body;
+}
+
+/// What makes a local, where that costs less than reading it.
+type Cheap = BTreeMap<LocalId, (ScalarOp, Vec<LocalId>)>;
+
+fn is_cheap(op: ScalarOp) -> bool {
+    use ScalarOp::*;
+    matches!(op, Add | Sub | Mul | Neg | Abs | Min | Max | And | Or | Not | Where) || op.is_comparison()
 }
 
 /// Statements of one block that become one kernel.
 struct Region {
     axes: AxisSet,
     members: Vec<usize>,
+    /// What it computes again instead of reading it.
+    again: Vec<LocalId>,
     open: bool,
 }
 
-fn fuse_block(module: &Module, function: &Function, block: &mut Block) {
+fn fuse_block(module: &Module, function: &Function, cheap: &Cheap, block: &mut Block) {
     for stmt in &mut block.stmts {
-        stmt.op.blocks_mut().into_iter().for_each(|inner| fuse_block(module, function, inner));
+        stmt.op.blocks_mut().into_iter().for_each(|inner| fuse_block(module, function, cheap, inner));
     }
-    let regions = regions(module, function, &block.stmts);
+    let mut regions = regions(module, function, &block.stmts);
+    for region in regions.iter_mut().filter(|region| region.members.len() > 1) {
+        region.again = again(function, cheap, region, &block.stmts);
+    }
     let outside = read_outside(block, &regions);
     let mut at_end: BTreeMap<usize, Stmt> = BTreeMap::new();
     let mut gone = BTreeSet::new();
     for region in regions.iter().filter(|region| region.members.len() > 1) {
         let Some(&last) = region.members.last() else { continue };
-        at_end.insert(last, kernel(function, &block.stmts, region, &outside));
+        at_end.insert(last, kernel(function, cheap, &block.stmts, region, &outside));
         gone.extend(region.members.iter().copied());
     }
     let stmts = std::mem::take(&mut block.stmts);
@@ -113,7 +135,7 @@ fn join(
         regions[merged].members = members;
     }
     target.unwrap_or_else(|| {
-        regions.push(Region { axes: axes.clone(), members: vec![place], open: true });
+        regions.push(Region { axes: axes.clone(), members: vec![place], again: Vec::new(), open: true });
         regions.len() - 1
     })
 }
@@ -158,7 +180,9 @@ fn read_outside(block: &Block, regions: &[Region]) -> BTreeSet<LocalId> {
     let mut found: BTreeSet<LocalId> = block.results.iter().copied().collect();
     for (place, stmt) in block.stmts.iter().enumerate() {
         let here = region_of.get(&place);
-        found.extend(reads(stmt).into_iter().filter(|local| here.is_none() || made_in.get(local) != here));
+        let again: &[LocalId] = here.map_or(&[], |&number| &regions[number].again);
+        let outside = |local: &LocalId| (here.is_none() || made_in.get(local) != here) && !again.contains(local);
+        found.extend(reads(stmt).into_iter().filter(outside));
         if let Some(&number) = here {
             made_in.extend(stmt.dest.iter().map(|&dest| (dest, number)));
         }
@@ -166,35 +190,59 @@ fn read_outside(block: &Block, regions: &[Region]) -> BTreeSet<LocalId> {
     found
 }
 
-fn kernel(function: &Function, stmts: &[Stmt], region: &Region, outside: &BTreeSet<LocalId>) -> Stmt {
-    let args = inputs(stmts, &region.members);
+/// The inputs of a region that it can make itself from its other inputs and from scalars.
+fn again(function: &Function, cheap: &Cheap, region: &Region, stmts: &[Stmt]) -> Vec<LocalId> {
+    let inputs = inputs(stmts, &region.members);
+    let mut found: Vec<LocalId> = Vec::new();
+    for &input in &inputs {
+        let Some((op, operands)) = cheap.get(&input) else { continue };
+        let dtypes: Vec<DType> = operands.iter().filter_map(|&operand| function.ty(operand).dtype()).collect();
+        let read = |operand: &LocalId| {
+            function.ty(*operand).is_scalar() || (inputs.contains(operand) && !found.contains(operand))
+        };
+        let used = found.iter().any(|other| cheap.get(other).is_some_and(|(_, args)| args.contains(&input)));
+        let same = function.ty(input).axes() == Some(&region.axes);
+        if same && !used && operands.iter().all(read) && !op.can_fail(&dtypes) {
+            found.push(input);
+        }
+    }
+    found
+}
+
+fn kernel(function: &Function, cheap: &Cheap, stmts: &[Stmt], region: &Region, outside: &BTreeSet<LocalId>) -> Stmt {
+    let mut args = inputs(stmts, &region.members);
+    args.retain(|arg| !region.again.contains(arg));
+    let made_again = region.again.iter().filter_map(|local| cheap.get(local).map(|(op, args)| (*local, *op, args)));
+    // Scalars that nothing else in the region reads.
+    for &operand in made_again.clone().flat_map(|(_, _, operands)| operands) {
+        if !args.contains(&operand) {
+            args.push(operand);
+        }
+    }
     let dtype = |local: LocalId| function.ty(local).dtype().unwrap_or(DType::F64);
     let mut kernel = Kernel {
         inputs: args.iter().map(|&arg| dtype(arg)).collect(),
         scalar: args.iter().map(|&arg| function.ty(arg).is_scalar()).collect(),
         ..Kernel::default()
     };
+    let members = region.members.iter().filter_map(|&member| match (&stmts[member].op, &stmts[member].dest[..]) {
+        (Op::Elem { op, args }, &[dest]) => Some((dest, *op, args)),
+        _ => None,
+    });
     let mut number: BTreeMap<LocalId, u32> = args.iter().copied().zip(0..).collect();
     let mut dest = Vec::new();
-    let mut span = stmts[region.members[0]].span;
-    for &member in &region.members {
-        let Op::Elem { op, args: operands } = &stmts[member].op else { continue };
+    for (result, op, operands) in made_again.chain(members) {
         let made = (args.len() + kernel.steps.len()) as u32;
-        let result = stmts[member].dest[0];
         let numbers = operands.iter().filter_map(|operand| number.get(operand).copied()).collect();
-        kernel.steps.push(step(*op, numbers, dtype(result)));
+        kernel.steps.push(Step { op, args: numbers, result: dtype(result) });
         number.insert(result, made);
-        if outside.contains(&result) {
+        if outside.contains(&result) && !region.again.contains(&result) {
             dest.push(result);
             kernel.outputs.push(made);
         }
-        span = stmts[member].span;
     }
+    let span = region.members.last().map(|&last| stmts[last].span).unwrap_or_default();
     Stmt { dest, op: Op::Kernel { kernel: Box::new(kernel), args }, span }
-}
-
-fn step(op: ScalarOp, args: Vec<u32>, result: DType) -> Step {
-    Step { op, args, result }
 }
 
 #[cfg(test)]
@@ -261,6 +309,20 @@ mod tests {
         });
         assert!(text.starts_with("%3: f64[a, b] = exp(x.0)\n"), "{text}");
         assert!(text.contains("kernel(%3, %4) { #2 = div_float(#0, #1); #3 = neg(#2); out #3 }"), "{text}");
+    }
+
+    #[test]
+    fn a_product_of_inputs_is_made_again() {
+        let text = fused(|b, p| {
+            let square = b.elem(ScalarOp::Mul, &[p[0], p[0]]);
+            let total = b.reduce(ReduceKind::Sum, square, set("ab"));
+            let z = b.elem(ScalarOp::Add, &[p[0], total]);
+            vec![b.elem(ScalarOp::Mul, &[z, square])]
+        });
+        assert!(
+            text.contains("kernel(x.0, %4) { #2 = mul(#0, #0); #3 = add(#0, #1); #4 = mul(#3, #2); out #4 }"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -10,9 +10,9 @@ pub mod drops;
 pub mod fuse;
 pub mod grad;
 pub mod inline;
-mod returns;
 #[cfg(test)]
 mod random;
+mod returns;
 pub mod simplify;
 #[cfg(test)]
 mod testing;
@@ -191,6 +191,8 @@ fn optimised(module: &Module, id: FuncId) -> Result<Function, Diagnostic> {
     simplify::simplify(module, &mut function);
     checked(module, &function, "simplify")?;
     fuse::fuse(module, &mut function);
+    // What kernels make again themselves may have no other reader.
+    simplify::dead::remove(module, &mut function);
     checked(module, &function, "fuse")?;
     drops::drops(&mut function);
     checked(module, &function, "drops")?;

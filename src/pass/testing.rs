@@ -186,6 +186,12 @@ impl Eval<'_> {
                 }
                 other => panic!("stack of {other:?}"),
             },
+            Op::Builtin { name: "set_index", axes, args } => {
+                let (x, part) = (arr(env, args[0]), arr(env, args[args.len() - 1]));
+                let places: Vec<usize> = args[1..=axes.len()].iter().map(|&l| int(env, l) as usize).collect();
+                let hit = |at: &At| axes.iter().zip(&places).all(|(axis, place)| at[axis] == *place);
+                vec![Val::T(Arr::make(x.dims.clone(), |at| if hit(at) { part.get(at) } else { x.get(at) }))]
+            }
             Op::Builtin { name: "stop", args, .. } => vec![env[args[0].0 as usize].clone()],
             Op::Undef => vec![Val::None],
             Op::Copy(l) => vec![env[l.0 as usize].clone()],

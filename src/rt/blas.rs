@@ -5,11 +5,17 @@
 //! are the only ones of the runtime with `unsafe`: every pointer handed to C comes from a slice whose length was
 //! checked against the extents first.
 
-use super::error::{Error, Result, code};
-use super::tensor::Element;
+use super::error::Result;
+use super::kernels::{cpu_features, was_restarted};
+use super::products::{Call, ROW_TILE, Tile, Tiling};
+use super::reduce::{FromF64, ToF64};
+use super::tensor::Aligned;
 use rayon::prelude::*;
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::Once;
+
+pub use super::kernels::{prepare_process, set_threads, threads, wanted_kernel};
+pub use super::products::{Products, leading};
 
 unsafe extern "C" {
     fn openblas_get_corename() -> *mut c_char;
@@ -17,10 +23,6 @@ unsafe extern "C" {
     fn openblas_get_num_threads() -> c_int;
     fn openblas_set_num_threads(threads: c_int);
 }
-
-/// Set when the program was executed anew, so that it happens once.
-const RESTARTED: &str = "LOCUS_BLAS_RESTARTED";
-const CORETYPE: &str = "OPENBLAS_CORETYPE";
 
 /// What `locus info` and the record of a run say about the BLAS.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +47,7 @@ pub fn info() -> BlasInfo {
         // SAFETY: the function takes nothing and returns a number.
         threads: unsafe { openblas_get_num_threads() }.max(1) as usize,
         cpu_features: cpu_features(),
-        restarted: std::env::var_os(RESTARTED).is_some(),
+        restarted: was_restarted(),
     }
 }
 
@@ -70,133 +72,13 @@ pub fn set_single_thread() {
     ONCE.call_once(|| unsafe { openblas_set_num_threads(1) });
 }
 
-/// Executes the program anew, once, if OpenBLAS chose kernels below what the processor has: it does so without a word
-/// when it is older than the processor, and they are five times slower. To be called first in `main`, never by a
-/// library. A choice that the person made by `OPENBLAS_CORETYPE` stands.
-pub fn prepare_process() {
-    let chosen = std::env::var_os(CORETYPE).is_some() || std::env::var_os(RESTARTED).is_some();
-    if let (false, Some(better)) = (chosen, better_kernels(&corename(), &cpu_features())) {
-        restart(better);
-    }
-    set_single_thread();
-}
-
-#[cfg(unix)]
-fn restart(kernels: &str) {
-    use std::os::unix::process::CommandExt;
-    let Ok(program) = std::env::current_exe() else { return };
-    let mut args = std::env::args_os();
-    let mut command = std::process::Command::new(program);
-    if let Some(name) = args.next() {
-        command.arg0(name);
-    }
-    command.args(args).env(RESTARTED, "1").env(CORETYPE, kernels);
-    command.env("OPENBLAS_NUM_THREADS", "1").env("OMP_NUM_THREADS", "1");
-    // Returns only if it failed; then the slow kernels have to do.
-    let _ = command.exec();
-}
-
-#[cfg(not(unix))]
-fn restart(_: &str) {}
-
-/// The name to put into `OPENBLAS_CORETYPE` for the fastest kernels that this processor has.
-pub fn wanted_kernel() -> String {
-    let corename = corename();
-    better_kernels(&corename, &cpu_features()).map_or(corename.to_uppercase(), str::to_string)
-}
-
-/// The kernels to ask for, if those in force are below what the processor has.
-fn better_kernels(corename: &str, features: &[&str]) -> Option<&'static str> {
-    let has = |names: &[&str]| names.iter().all(|name| features.contains(name));
-    let (wanted, name) = if has(&["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"]) {
-        (3, "SKYLAKEX")
-    } else if has(&["avx2", "fma"]) {
-        (2, "HASWELL")
-    } else {
-        return None;
-    };
-    (kernel_class(corename) < wanted).then_some(name)
-}
-
-/// 0: SSE, 1: AVX, 2: AVX2, 3: AVX-512. An unknown name is a newer one, and stands.
-fn kernel_class(corename: &str) -> u32 {
-    match corename.to_ascii_lowercase().as_str() {
-        "katmai" | "coppermine" | "northwood" | "prescott" | "banias" | "atom" | "core2" | "penryn" | "dunnington"
-        | "nehalem" | "athlon" | "opteron" | "opteron_sse3" | "barcelona" | "nano" | "bobcat" | "generic" => 0,
-        "sandybridge" | "bulldozer" | "piledriver" | "steamroller" | "excavator" => 1,
-        "haswell" | "zen" => 2,
-        _ => 3,
-    }
-}
-
-fn cpu_features() -> Vec<&'static str> {
-    let mut found = Vec::new();
-    #[cfg(target_arch = "x86_64")]
-    {
-        macro_rules! look {
-            ($($name:tt),*) => { $(if std::is_x86_feature_detected!($name) { found.push($name); })* };
-        }
-        look!("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avx512bf16");
-    }
-    found
-}
-
-/// Threads that work is spread over.
-pub fn threads() -> usize {
-    rayon::current_num_threads()
-}
-
-/// Sets the number of threads for the whole process: `wanted`, or `LOCUS_THREADS`, or one per processor. Works once,
-/// before anything was computed; returns the number in force.
-pub fn set_threads(wanted: Option<usize>) -> usize {
-    let from_environment = || std::env::var("LOCUS_THREADS").ok().and_then(|text| text.trim().parse().ok());
-    let count = wanted.or_else(from_environment).filter(|&count| count > 0);
-    let count = count.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-    // Fails if the pool exists already; then its number stands.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(count).thread_name(|i| format!("locus-{i}")).build_global();
-    threads()
-}
-
-/// Rows of a product that are computed by one call.
-pub const ROW_TILE: usize = 256;
-/// Wanted number of independent calls, below which columns are cut too.
-const ENOUGH_TILES: usize = 16;
-
-/// Many products at once: for each position of `loops`, `c[m, n] = sum over k of a[m, k] * b[k, n]`. Strides count elements.
-#[derive(Clone, Debug)]
-pub struct Products {
-    /// Length, and strides in `a`, `b` and `c`.
-    pub loops: Vec<(usize, [usize; 3])>,
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-    /// Strides of `a` by row and by k. One of them is 1.
-    pub a: [usize; 2],
-    /// Strides of `b` by k and by column. One of them is 1.
-    pub b: [usize; 2],
-    /// Stride of `c` by row; its columns lie side by side.
-    pub c: usize,
-}
-
 /// Element types that the BLAS knows.
-pub trait Float: Element + Default + std::ops::AddAssign {
+pub trait Float: FromF64 + ToF64 {
     /// `c = a b`, row-major, by pointers.
     ///
     /// # Safety
     /// The extents that `call` describes must lie inside what the pointers point to, and nothing else may use `c`.
     unsafe fn gemm(call: &Call, a: *const Self, b: *const Self, c: *mut Self);
-}
-
-/// One call: transposed or not, sizes, leading dimensions.
-pub struct Call {
-    a_turned: bool,
-    b_turned: bool,
-    m: c_int,
-    n: c_int,
-    k: c_int,
-    lda: c_int,
-    ldb: c_int,
-    ldc: c_int,
 }
 
 macro_rules! float {
@@ -255,108 +137,180 @@ pub fn products<T: Float>(spec: &Products, a: &[T], b: &[T], c: &mut [T]) -> Res
     }
     let call = spec.check(a.len(), b.len(), c.len())?;
     set_single_thread();
-    let width = spec.column_tile();
-    let (down, across) = (spec.m.div_ceil(ROW_TILE), spec.n.div_ceil(width));
-    let target = Shared(c.as_mut_ptr());
-    let one = |number: usize| {
-        let (product, tile) = (number / (down * across), number % (down * across));
-        let (row, column) = (tile / across * ROW_TILE, tile % across * width);
-        let [from_a, from_b, from_c] = spec.at(product);
-        let (m, n) = (ROW_TILE.min(spec.m - row), width.min(spec.n - column));
-        let part = Call { m: m as c_int, n: n as c_int, ..call };
-        let (from_a, from_b) = (from_a + row * spec.a[0], from_b + column * spec.b[1]);
-        let from_c = from_c + row * spec.c + column;
-        // SAFETY: `check` has shown that the last element of each operand lies inside its slice, and the tile is a
-        // part of it; no two tiles overlap in `c`.
-        unsafe { T::gemm(&part, a.as_ptr().add(from_a), b.as_ptr().add(from_b), target.get().add(from_c)) }
-    };
-    let tiles = spec.count() * down * across;
-    let work = ROW_TILE.min(spec.m) * width.min(spec.n) * spec.k;
-    // About 100,000 multiplications are worth a task.
-    let least = (100_000 / work.max(1)).max(1);
-    if tiles <= least {
-        (0..tiles).for_each(one);
+    let job = Job { spec, tiling: spec.tiling(), call, a, b, c: Shared(c.as_mut_ptr()) };
+    let (tiles, work) = (job.tiling.tiles(), ROW_TILE.min(spec.m) * spec.n * spec.k);
+    if job.tiling.parts.len() == 1 {
+        spread(tiles, work, |number| job.direct(job.tiling.tile(number)));
+    } else if tiles >= 2 * rayon::current_num_threads() {
+        spread(tiles, work, |number| job.by_parts(job.tiling.tile(number)));
     } else {
-        (0..tiles).into_par_iter().with_min_len(least).for_each(one);
+        job.by_rounds();
     }
     Ok(())
 }
 
-impl Products {
-    /// How many products.
-    pub fn count(&self) -> usize {
-        self.loops.iter().map(|dim| dim.0).product()
-    }
-
-    fn at(&self, mut number: usize) -> [usize; 3] {
-        let mut offsets = [0; 3];
-        for (len, strides) in self.loops.iter().rev() {
-            let here = number % len;
-            number /= len;
-            (0..3).for_each(|i| offsets[i] += here * strides[i]);
-        }
-        offsets
-    }
-
-    /// Columns of one call. It depends on the shape alone: results must not depend on the number of threads.
-    fn column_tile(&self) -> usize {
-        let tiles = self.count() * self.m.div_ceil(ROW_TILE);
-        if tiles >= ENOUGH_TILES {
-            return self.n;
-        }
-        let width = self.n.div_ceil(ENOUGH_TILES.div_ceil(tiles));
-        width.next_multiple_of(64).max(256).min(self.n)
-    }
-
-    /// Are all extents inside the slices, and do no two elements of `c` share a place?
-    fn check(&self, a: usize, b: usize, c: usize) -> Result<Call> {
-        let fault = |what: &str| Error::new(code::INTERNAL, format!("a matrix product with {what}: {self:?}"));
-        let inside = |which: usize, dims: [(usize, usize); 2], len: usize| {
-            let loops = self.loops.iter().map(|(n, strides)| (*n, strides[which]));
-            let last = loops.chain(dims).try_fold(0usize, |sum, (n, stride)| {
-                sum.checked_add((n - 1).checked_mul(stride)?)
-            });
-            last.is_some_and(|last| last < len)
-        };
-        let in_c = [(self.m, self.c), (self.n, 1)];
-        if !inside(0, [(self.m, self.a[0]), (self.k, self.a[1])], a)
-            || !inside(1, [(self.k, self.b[0]), (self.n, self.b[1])], b)
-            || !inside(2, in_c, c)
-        {
-            return Err(fault("an operand outside its buffer"));
-        }
-        let mut places: Vec<(usize, usize)> = self.loops.iter().map(|(n, strides)| (strides[2], *n)).collect();
-        places.extend(in_c.map(|(n, stride)| (stride, n)));
-        places.retain(|&(_, n)| n > 1);
-        places.sort();
-        if places.iter().try_fold(1usize, |free, &(stride, n)| (stride >= free).then(|| stride * n)).is_none() {
-            return Err(fault("results that overlap"));
-        }
-        let (a_turned, lda) = leading(self.a, self.m, self.k).ok_or_else(|| fault("a left operand without rows"))?;
-        let (b_turned, ldb) = leading(self.b, self.k, self.n).ok_or_else(|| fault("a right operand without rows"))?;
-        let number = |n: usize| c_int::try_from(n).map_err(|_| fault("an extent above 2^31"));
-        Ok(Call {
-            a_turned,
-            b_turned,
-            m: number(self.m)?,
-            n: number(self.n)?,
-            k: number(self.k)?,
-            lda: number(lda)?,
-            ldb: number(ldb)?,
-            ldc: number(self.c.max(self.n))?,
-        })
+/// Runs `0..count` on all threads, if `work` multiplications each are worth it.
+fn spread(count: usize, work: usize, one: impl Fn(usize) + Sync + Send) {
+    let least = (100_000 / work.max(1)).max(1);
+    if count <= least {
+        (0..count).for_each(one);
+    } else {
+        (0..count).into_par_iter().with_min_len(least).for_each(one);
     }
 }
 
-/// Is a matrix with these strides given to the BLAS transposed, and what is its leading dimension? `None` if neither
-/// its rows nor its columns lie side by side.
-pub fn leading(strides: [usize; 2], rows: usize, columns: usize) -> Option<(bool, usize)> {
-    let [row, column] = strides;
-    if (column == 1 || columns == 1) && (row >= columns || rows == 1) {
-        return Some((false, if rows == 1 { columns } else { row }));
+/// A checked `Products` with its operands.
+struct Job<'a, T> {
+    spec: &'a Products,
+    tiling: Tiling,
+    call: Call,
+    a: &'a [T],
+    b: &'a [T],
+    c: Shared<T>,
+}
+
+impl<T: Float> Job<'_, T> {
+    /// The tile over all summed positions, straight into the result.
+    fn direct(&self, tile: Tile) {
+        let [a, b, c] = self.spec.offsets(tile);
+        let call = Call { m: tile.m as c_int, n: tile.n as c_int, ..self.call };
+        // SAFETY: `check` has shown that the last element of each operand lies inside its slice, and the tile is a
+        // part of it; no two tiles overlap in `c`, and the slice behind it is borrowed until all are done.
+        unsafe { T::gemm(&call, self.a.as_ptr().add(a), self.b.as_ptr().add(b), self.c.get().add(c)) }
     }
-    if (row == 1 || rows == 1) && (column >= rows || columns == 1) {
-        return Some((true, if columns == 1 { rows } else { column }));
+
+    /// One part of the sum of a tile, densely into `out`.
+    fn part(&self, tile: Tile, part: usize, out: &mut [T]) {
+        let [a, b, _] = self.spec.offsets(tile);
+        let (start, k) = self.tiling.parts[part];
+        let (m, n) = (tile.m as c_int, tile.n as c_int);
+        let call = Call { m, n, k: k as c_int, ldc: n, ..self.call };
+        let (a, b) = (&self.a[a + start * self.spec.a[1]..], &self.b[b + start * self.spec.b[0]..]);
+        let out = &mut out[..tile.m * tile.n];
+        // SAFETY: as in `direct` for the operands; `out` has just been cut to the size of the tile.
+        unsafe { T::gemm(&call, a.as_ptr(), b.as_ptr(), out.as_mut_ptr()) }
     }
-    None
+
+    /// All parts of a tile one after the other.
+    fn by_parts(&self, tile: Tile) {
+        let mut out = Aligned::<T>::scratch(tile.m * tile.n);
+        let mut total = Aligned::<f64>::zeros(tile.m * tile.n);
+        for part in 0..self.tiling.parts.len() {
+            self.part(tile, part, &mut out);
+            add(&mut total, &out);
+        }
+        self.store(tile, &total);
+    }
+
+    /// The same with the parts spread over threads, some at a time: for few tiles.
+    fn by_rounds(&self) {
+        let tiles: Vec<Tile> = (0..self.tiling.tiles()).map(|number| self.tiling.tile(number)).collect();
+        let mut totals: Vec<Aligned<f64>> = tiles.iter().map(|tile| Aligned::zeros(tile.m * tile.n)).collect();
+        let parts = self.tiling.parts.len();
+        let round = (4 * rayon::current_num_threads()).div_ceil(tiles.len());
+        for first in (0..parts).step_by(round) {
+            let here = round.min(parts - first);
+            let made = (0..tiles.len() * here).into_par_iter().map(|number| {
+                let tile = tiles[number / here];
+                let mut out = Aligned::<T>::scratch(tile.m * tile.n);
+                self.part(tile, first + number % here, &mut out);
+                out
+            });
+            let made: Vec<Aligned<T>> = made.collect();
+            totals.par_iter_mut().zip(made.par_chunks(here)).for_each(|(total, parts)| {
+                parts.iter().for_each(|part| add(total, part));
+            });
+        }
+        tiles.into_par_iter().zip(&totals).for_each(|(tile, total)| self.store(tile, total));
+    }
+
+    fn store(&self, tile: Tile, total: &[f64]) {
+        let [_, _, c] = self.spec.offsets(tile);
+        for (row, values) in total.chunks_exact(tile.n).enumerate() {
+            // SAFETY: a row of a tile lies inside `c` (`check`), no other task writes it, and the slice behind it is
+            // borrowed until all are done.
+            let target = unsafe { std::slice::from_raw_parts_mut(self.c.get().add(c + row * self.spec.c), tile.n) };
+            target.iter_mut().zip(values).for_each(|(x, &y)| *x = T::from_f64(y));
+        }
+    }
+}
+
+fn add<T: ToF64>(total: &mut [f64], part: &[T]) {
+    total.iter_mut().zip(part).for_each(|(sum, &x)| *sum += x.to_f64());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn simple(m: usize, n: usize, k: usize) -> Products {
+        Products { loops: Vec::new(), m, n, k, a: [k, 1], b: [n, 1], c: n }
+    }
+
+    #[test]
+    fn refuses_extents_outside_the_slices_and_overlapping_results() {
+        let spec = simple(3, 4, 5);
+        let (a, b) = (vec![1f32; 15], vec![1f32; 20]);
+        let mut c = vec![0f32; 12];
+        assert!(products(&spec, &a, &b, &mut c).is_ok());
+        assert_eq!(c, [5.0; 12]);
+        assert!(products(&spec, &a[1..], &b, &mut c).is_err());
+        assert!(products(&spec, &a, &b[1..], &mut c).is_err());
+        assert!(products(&spec, &a, &b, &mut c[1..]).is_err());
+        let mut wrong = spec.clone();
+        wrong.c = 3;
+        assert!(products(&wrong, &a, &b, &mut c).is_err());
+        let mut wrong = spec.clone();
+        wrong.loops = vec![(2, [0, 0, 0])];
+        assert!(products(&wrong, &a, &b, &mut c).is_err());
+        let mut wrong = spec.clone();
+        wrong.a = [usize::MAX, 1];
+        assert!(products(&wrong, &a, &b, &mut c).is_err());
+        let mut wrong = spec;
+        wrong.a = [2, 2];
+        assert!(products(&wrong, &a, &b, &mut c).is_err());
+    }
+
+    /// A chunk of whole row tiles has the bits that its rows have in the whole.
+    #[test]
+    fn rows_do_not_depend_on_how_many_there_are() {
+        let noise = |n: usize| (0..n).map(|i| ((i * 2_654_435_761) % 1_000_003) as f32 / 1e6 - 0.5).collect::<Vec<f32>>();
+        for (m, n, k) in [(1000, 1700, 530), (1000, 3100, 70), (1160, 96, 4200), (1100, 17, 33), (1000, 5, 5000)] {
+            let (a, b) = (noise(m * k), noise(k * n));
+            let mut whole = vec![0f32; m * n];
+            products(&simple(m, n, k), &a, &b, &mut whole).unwrap();
+            for (lo, hi) in [(0, 192), (192, m), (576, m), (384, 768), (960, m)] {
+                let mut part = vec![0f32; (hi - lo) * n];
+                products(&simple(hi - lo, n, k), &a[lo * k..hi * k], &b, &mut part).unwrap();
+                let same = part.iter().zip(&whole[lo * n..hi * n]).all(|(x, y)| x.to_bits() == y.to_bits());
+                assert!(same, "{m} x {n} x {k}, rows {lo}..{hi}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_a_sum_give_the_same_bits_by_both_ways() {
+        let spec = simple(300, 40, 9000);
+        let noise = |n: usize| (0..n).map(|i| ((i * 7919) % 1009) as f64 / 1e3 - 0.5).collect::<Vec<f64>>();
+        let (a, b) = (noise(300 * 9000), noise(9000 * 40));
+        let run = |rounds: bool| {
+            let mut c = vec![0f64; 300 * 40];
+            let call = spec.check(a.len(), b.len(), c.len()).unwrap();
+            let job = Job { spec: &spec, tiling: spec.tiling(), call, a: &a, b: &b, c: Shared(c.as_mut_ptr()) };
+            match rounds {
+                true => job.by_rounds(),
+                false => (0..job.tiling.tiles()).for_each(|number| job.by_parts(job.tiling.tile(number))),
+            }
+            c
+        };
+        assert!(spec.tiling().parts.len() > 1);
+        assert_eq!(run(true), run(false));
+    }
+
+    #[test]
+    fn says_what_is_in_force() {
+        let info = info();
+        assert_eq!(info.threads, 1);
+        assert!(info.config.contains("OpenBLAS") && !info.corename.is_empty());
+    }
 }

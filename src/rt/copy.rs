@@ -6,8 +6,10 @@
 use super::tensor::{Dim, Element};
 use super::walk::{self, Walk};
 
-/// Rows of a transposed block: as many elements as one cache line of f32 holds.
+/// Rows of a transposed block.
 const BLOCK: usize = 16;
+/// Columns of a block: one cache line of f32 in each row of the result.
+const WIDTH: usize = 16;
 
 /// A strided view that can be written out densely, piece by piece.
 pub struct Source<'a, T> {
@@ -65,13 +67,28 @@ impl<'a, T: Element> Source<'a, T> {
                 continue;
             }
             let (head, tail) = rest.split_at_mut(whole * columns);
-            for column in 0..columns {
-                let from = (offset + column as isize * stride) as usize;
-                for (i, &x) in self.values[from..from + whole].iter().enumerate() {
-                    head[i * columns + column] = x;
-                }
-            }
+            turn(&self.values[offset as usize..], stride as usize, columns, head);
             (rest, position) = (tail, position + whole * columns);
+        }
+    }
+}
+
+/// Writes up to `BLOCK` rows of a transposed matrix, whose columns lie `stride` apart in `values`. It goes through a
+/// small block, because rows whose distance is a power of two would push each other out of the cache.
+fn turn<T: Element>(values: &[T], stride: usize, columns: usize, out: &mut [T]) {
+    let rows = out.len() / columns;
+    let mut block = [[T::zeroed(); WIDTH]; BLOCK];
+    for first in (0..columns).step_by(WIDTH) {
+        let width = WIDTH.min(columns - first);
+        for column in 0..width {
+            let from = (first + column) * stride;
+            for (row, &x) in values[from..from + rows].iter().enumerate() {
+                block[row][column] = x;
+            }
+        }
+        for (row, line) in block.iter().enumerate().take(rows) {
+            let start = row * columns + first;
+            out[start..start + width].copy_from_slice(&line[..width]);
         }
     }
 }

@@ -150,6 +150,18 @@ impl Tensor {
         Ok(Tensor { dims: dense_dims(axes), offset: 0, buffer })
     }
 
+    /// A tensor of unspecified contents, for a caller that writes every element.
+    pub fn scratch(dtype: DType, axes: &[(Axis, usize)]) -> Result<Tensor> {
+        let count = checked_count(axes)?;
+        let buffer = match dtype {
+            DType::F32 => f32::wrap(Aligned::scratch(count)),
+            DType::F64 => f64::wrap(Aligned::scratch(count)),
+            DType::I64 => i64::wrap(Aligned::scratch(count)),
+            DType::Bool => u8::wrap(Aligned::scratch(count)),
+        };
+        Ok(Tensor { dims: dense_dims(axes), offset: 0, buffer })
+    }
+
     /// A dense tensor with the axes, lengths and origins of `dims`, in their order. The strides of `dims` do not matter.
     pub fn dense_over<T: Element>(dims: &[Dim], values: Aligned<T>) -> Result<Tensor> {
         let axes: Vec<(Axis, usize)> = dims.iter().map(|dim| (dim.axis, dim.len)).collect();
@@ -259,6 +271,11 @@ impl Tensor {
         let shape: Vec<usize> = self.dims.iter().map(|dim| dim.len).collect();
         let strides: Vec<usize> = self.dims.iter().map(|dim| dim.stride as usize).collect();
         let start = raw.get(self.offset..).unwrap_or(&[]);
+        if self.elements() == 0 {
+            // The strides of an empty part may reach behind the buffer, which nobody will follow.
+            return ArrayViewD::from_shape(IxDyn(&shape), &[])
+                .map_err(|fault| Error::new(code::INTERNAL, format!("an empty view: {fault}")));
+        }
         ArrayViewD::from_shape(IxDyn(&shape).strides(IxDyn(&strides)), start)
             .map_err(|fault| Error::new(code::INTERNAL, format!("a view outside its buffer: {fault}")))
     }
@@ -332,4 +349,58 @@ pub fn size_mismatch(axis: Axis, first: &Dim, second: &Dim) -> Error {
         .note("found", side(first))
         .note("and", side(second))
         .help(format!("a range makes a new axis; compare the same part of both: x[{axis} -> part: 0..{}]", first.len.min(second.len)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rt::testing::{ALL_TYPES, Dice, at, axes, places};
+
+    #[test]
+    fn dense_checks_the_count() {
+        let [a, b] = axes(["a", "b"]);
+        assert!(Tensor::from_slice(&[(a, 2), (b, 3)], &[0f32; 6]).is_ok());
+        assert_eq!(Tensor::from_slice(&[(a, 2), (b, 3)], &[0f32; 5]).unwrap_err().code, code::INTERNAL);
+        let huge = [(a, usize::MAX / 2), (b, 3)];
+        assert_eq!(Tensor::zeros(DType::F32, &huge).unwrap_err().code, code::MEMORY);
+    }
+
+    #[test]
+    fn views_agree_with_elements() {
+        let [a, b, c] = axes(["a", "b", "c"]);
+        for seed in 0..100 {
+            let mut dice = Dice::new(seed);
+            let shape = [(a, dice.below(5)), (b, 1 + dice.below(4)), (c, 1 + dice.below(4))];
+            let dtype = ALL_TYPES[seed as usize % 4];
+            let t = dice.tensor(dtype, &shape);
+            let listed = t.to_f64(&[c, a, b]).unwrap();
+            let order = [shape[2], shape[0], shape[1]];
+            let expected: Vec<f64> = places(&order).iter().map(|place| at(&t, place)).collect();
+            assert_eq!(listed, expected);
+            let copy = t.copied().unwrap();
+            assert!(copy.is_dense());
+            assert_eq!(copy.to_f64(&[c, a, b]).unwrap(), expected);
+            assert_eq!(t.view::<f32>().is_ok(), dtype == DType::F32);
+        }
+    }
+
+    #[test]
+    fn in_order_shares_what_lies_so_already_and_keeps_origins() {
+        let [a, b] = axes(["a", "b"]);
+        let t = Tensor::from_slice(&[(a, 2), (b, 3)], &[0i64; 6]).unwrap().with_origin(Origin::new("a test"));
+        let address = |t: &Tensor| t.raw::<i64>().unwrap().as_ptr();
+        assert_eq!(address(&t.in_order(&[a, b]).unwrap()), address(&t));
+        let turned = t.in_order(&[b, a]).unwrap();
+        assert_ne!(address(&turned), address(&t));
+        assert!(turned.dims.iter().all(|dim| dim.origin.text() == "a test"));
+    }
+
+    #[test]
+    fn a_mismatch_names_lengths_and_origins() {
+        let [a] = axes(["pos"]);
+        let dim = |len, origin| Dim { axis: a, len, stride: 1, origin };
+        let error = size_mismatch(a, &dim(3, Origin::new("input `x`")), &dim(5, Origin(0)));
+        assert_eq!((error.code, error.message.as_str()), (code::SIZE, "axis `pos` has two lengths here"));
+        assert_eq!(error.notes, [("found", "pos = 3, from input `x`".into()), ("and", "pos = 5".into())]);
+    }
 }

@@ -34,6 +34,10 @@ impl Dice {
         (self.next() % 2_000_001) as f64 / 1e6 - 1.0
     }
 
+    pub fn any_type(&mut self) -> DType {
+        ALL_TYPES[self.below(4)]
+    }
+
     pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for i in (1..list.len()).rev() {
             list.swap(i, self.below(i + 1));

@@ -17,13 +17,14 @@ pub struct Machine {
 
 impl Machine {
     pub fn here() -> Machine {
+        let blas = blas::info();
         Machine {
             locus: env!("CARGO_PKG_VERSION").to_string(),
             processor: processor_name(),
-            features: features(),
-            openblas: blas::info().config,
-            kernel: blas::corename(),
-            threads: rayon::current_num_threads(),
+            features: blas.cpu_features.iter().map(|name| name.to_string()).collect(),
+            openblas: blas.config,
+            kernel: blas.corename,
+            threads: crate::rt::kernels::threads(),
         }
     }
 
@@ -40,25 +41,6 @@ fn processor_name() -> String {
     let line = text.lines().find(|line| line.starts_with("model name"));
     let name = line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim());
     name.unwrap_or(std::env::consts::ARCH).to_string()
-}
-
-/// The vector extensions that matter to our kernels and to those of OpenBLAS.
-#[cfg(target_arch = "x86_64")]
-fn features() -> Vec<String> {
-    let known = [
-        ("avx", is_x86_feature_detected!("avx")),
-        ("avx2", is_x86_feature_detected!("avx2")),
-        ("fma", is_x86_feature_detected!("fma")),
-        ("avx512f", is_x86_feature_detected!("avx512f")),
-        ("avx512vl", is_x86_feature_detected!("avx512vl")),
-        ("avx512bf16", is_x86_feature_detected!("avx512bf16")),
-    ];
-    known.iter().filter(|(_, present)| *present).map(|(name, _)| name.to_string()).collect()
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn features() -> Vec<String> {
-    Vec::new()
 }
 
 /// Three quarters of the memory: one tensor above it would be killed by the system without a word.

@@ -155,7 +155,11 @@ impl Session {
                 faults.push(diagnostic);
             }
         }
-        if faults.is_empty() { Ok(units) } else { Err(Failure::Check(faults)) }
+        if faults.is_empty() {
+            return Ok(units);
+        }
+        self.checker.forget_last_entry();
+        Err(Failure::Check(faults))
     }
 
     /// Gradients, and the form that runs.

@@ -3,12 +3,13 @@
 //! Printed text goes to standard output, progress to standard error and only on a terminal. A program can print
 //! anything, so control characters (which could rewrite a terminal) never pass. Nothing here ends the process.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::folder::OutputFolder;
 use super::journal::SharedJournal;
@@ -123,8 +124,12 @@ impl World for TerminalWorld {
 fn start_bar(label: &str, total: u64) -> Bar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
     // A template that does not parse would be our own mistake; the plain bar is then good enough.
-    if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}  {per_sec}  {eta} left  {msg}") {
-        bar.set_style(style.progress_chars("=> "));
+    if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}  {rate}  {eta} left  {msg}") {
+        let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // Nobody can be told that a terminal does not take the text.
+            let _ = write!(out, "{:.1}/s", state.per_sec());
+        };
+        bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
     }
     bar.set_prefix(printable(label));
     bar.enable_steady_tick(Duration::from_millis(500));

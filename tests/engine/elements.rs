@@ -97,3 +97,64 @@ fn loops_read_elements_too() {
     assert_eq!(run.fault(func, &[x, 5.into()]).0, "R005");
     assert_eq!(run.int(func, &[Value::None, 0.into()]), 0);
 }
+
+/// `for i in row: if x[row: i] < 0 { return -1 } else { log(x[row: i]) }`, with and without tests for infinity.
+#[test]
+fn bodies_may_return_and_are_checked_for_infinity() {
+    let row = axis("row");
+    let ty = vector(Elem::F64, &[row]);
+    let mut module = Module::default();
+    let (mut b, params) = Build::new("logs", &[ty.clone(), Type::INT]);
+    let i = b.local(Type::INT);
+    let body = b.block(|b| {
+        let here = b.select(params[0], row, i);
+        let zero = b.float(0.0);
+        let negative = b.elem(ScalarOp::Lt, &[here, zero]);
+        let then = b.block(|b| {
+            b.effect(Op::Return(vec![params[0]]));
+            Vec::new()
+        });
+        let other = b.block(|_| Vec::new());
+        b.many(&[], Op::If { cond: negative, then, other });
+        vec![b.elem(ScalarOp::Log, &[here])]
+    });
+    let binders = vec![Binder { axis: row, var: i, size: params[1] }];
+    let result = b.op(ty, Op::Comprehend { binders, body });
+    let func = b.finish(&mut module, &[result]);
+    let mut run = Run::new(module);
+    let good = tensor(&[(row, 3)], &[1.0, 2.0, 0.0]);
+    let bad = tensor(&[(row, 3)], &[1.0, -2.0, 0.0]);
+    assert!(run.both(func, &[good.clone(), 3.into()]).is_ok());
+    let returned = run.both(func, &[bad.clone(), 3.into()]).unwrap();
+    assert_eq!(bits(&returned[0]), bits(&bad));
+    assert_eq!(bits(&run.both(func, &[bad.clone(), 0.into()]).unwrap()[0]), "F64 over [row = 0]: ");
+    run.check_finite = true;
+    assert_eq!(run.fault(func, &[good, 3.into()]).0, "R006");
+    assert!(run.both(func, &[bad, 3.into()]).is_ok());
+}
+
+/// A selection that stays a tensor inside a loop is made, not read through.
+#[test]
+fn rows_can_be_taken_out_and_summed() {
+    use locus::base::ops::ReduceKind;
+    let (row, col) = (axis("row"), axis("col"));
+    let mut module = Module::default();
+    let (mut b, params) = Build::new("sums", &[vector(Elem::F32, &[row, col]), Type::INT]);
+    let i = b.local(Type::INT);
+    let body = b.block(|b| {
+        let line = b.select(params[0], row, i);
+        let first = b.select(line, col, i);
+        let axes = AxisSet::one(col);
+        let sum = b.op(Type::F32, Op::Reduce { kind: ReduceKind::Sum, arg: line, axes });
+        b.effect(Op::Drop(line));
+        vec![b.elem(ScalarOp::Add, &[sum, first])]
+    });
+    let binders = vec![Binder { axis: row, var: i, size: params[1] }];
+    let result = b.op(vector(Elem::F32, &[row]), Op::Comprehend { binders, body });
+    let func = b.finish(&mut module, &[result]);
+    let run = Run::new(module);
+    let x = tensor(&[(row, 2), (col, 3)], &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let results = run.both(func, &[x.clone(), 2.into()]).unwrap();
+    assert_eq!(bits(&results[0]), bits(&tensor(&[(row, 2)], &[7.0f32, 20.0])));
+    assert_eq!(run.fault(func, &[x, 3.into()]).0, "R004");
+}

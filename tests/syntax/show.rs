@@ -145,7 +145,8 @@ fn stmt(found: &Stmt) -> String {
 
 fn capture(found: &CaptureExpr) -> String {
     let site = |binding: &SiteBinding| {
-        let parts = if binding.parts.is_empty() { String::new() } else { format!("[{}]", join(&binding.parts, bracket)) };
+        let parts =
+            if binding.parts.is_empty() { String::new() } else { format!("[{}]", join(&binding.parts, bracket)) };
         format!("{} = {}{parts}", binding.name.name, binding.site.name)
     };
     format!("capture {}({}) {{ {} }}", expr(&found.model), join(&found.args, arg), join(&found.sites, site))
@@ -176,7 +177,8 @@ fn expr(found: &Expr) -> String {
             format!("if {} {}{other}", expr(test), block(then))
         }
         ExprKind::Match { value, arms } => {
-            let arms: String = arms.iter().map(|arm| format!("{} => {}\n", pattern(&arm.pattern), expr(&arm.body))).collect();
+            let arms: String =
+                arms.iter().map(|arm| format!("{} => {}\n", pattern(&arm.pattern), expr(&arm.body))).collect();
             format!("match {} {{\n{}}}", expr(value), indent(&arms))
         }
         ExprKind::Lambda(lambda) => format!("(fn({}) => {})", join(&lambda.params, param), expr(&lambda.body)),

@@ -166,13 +166,7 @@ impl Prompt {
             Err(failure) => self.fail(&failure),
             Ok(units) => {
                 report_all(&std::mem::take(&mut self.session.checker.warnings), self.session.sources());
-                let good = units.iter().all(|unit| match self.session.run_unit(unit) {
-                    Ok(outcome) => {
-                        view::show(&self.session, unit, &outcome);
-                        true
-                    }
-                    Err(failure) => self.fail(&failure),
-                });
+                let good = self.run_units(&units);
                 if good {
                     self.show_constants(text, &units);
                 }
@@ -182,6 +176,22 @@ impl Prompt {
         self.session.ctx.interrupt.store(false, Ordering::Relaxed);
         self.learn();
         good
+    }
+
+    fn run_units(&mut self, units: &[Unit]) -> bool {
+        for (place, unit) in units.iter().enumerate() {
+            match self.session.run_unit(unit) {
+                Ok(outcome) => view::show(&self.session, unit, &outcome),
+                Err(failure) => {
+                    // If nothing of the entry ran, its names mean again what they meant before.
+                    if place == 0 {
+                        self.session.checker.forget_last_entry();
+                    }
+                    return self.fail(&failure);
+                }
+            }
+        }
+        true
     }
 
     /// What the checker worked out by itself has no unit: `let x = 20`. A question for the name shows it.

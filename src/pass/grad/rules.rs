@@ -34,6 +34,7 @@ impl Reverse<'_> {
                 let part = self.fit(adjoint, args[0], dest);
                 self.add(args[0], part);
             }
+            Op::Builtin { name: "set_index", axes, args } => self.reverse_assignment(axes, args, adjoint),
             Op::Builtin { name, axes, args } => {
                 if !self.reverse_list_builtin(name, axes, args, adjoint) {
                     return self.reverse_named(stmt, name, axes, args, dest, adjoint);
@@ -87,6 +88,25 @@ impl Reverse<'_> {
         let zero = self.build.number(elem, 0.0);
         let part = self.build.elem(ScalarOp::Where, &[hit, share, zero]);
         self.add(arg, part);
+    }
+
+    /// `x` with a part replaced: the part gets its part of the adjoint, `x` the rest.
+    fn reverse_assignment(&mut self, axes: &[Axis], args: &[LocalId], dy: LocalId) {
+        let Some((&part, rest)) = args.split_last() else { return };
+        let Some((&x, places)) = rest.split_first() else { return };
+        if self.is_active(part) {
+            let select = |dy, (&axis, &index)| self.build.emit(Op::Select { arg: dy, axis, index });
+            let taken = axes.iter().zip(places).fold(dy, select);
+            self.add(part, taken);
+        }
+        if self.is_active(x) {
+            let zeros = self.build.zeros_like(part);
+            let given = [&[dy], places, &[zeros]].concat();
+            let ty = self.build.ty(dy).clone();
+            let op = Op::Builtin { name: "set_index", axes: axes.to_vec(), args: given };
+            let kept = self.build.emit_as(op, &[ty])[0];
+            self.add(x, kept);
+        }
     }
 
     /// Operations that take, place or rename elements: their inverses. False if `op` is none of them.

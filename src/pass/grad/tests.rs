@@ -282,6 +282,20 @@ fn lists_carry_adjoints_by_item() {
 }
 
 #[test]
+fn an_assigned_part_takes_its_gradient_away() {
+    let params = [("x", tensor(F, "abc")), ("v", tensor(F, "b"))];
+    let values = vec![numbers(&[("a", 2), ("b", 2), ("c", 3)], 1), numbers(&[("b", 2)], 2)];
+    check(&params, 2, values, |b, p| {
+        let (one, two) = (b.int(1), b.int(2));
+        let part = b.elem(ScalarOp::Tanh, &[p[1]]);
+        let args = vec![p[0], one, two, part];
+        let op = Op::Builtin { name: "set_index", axes: vec![axis("a"), axis("c")], args };
+        let z = b.emit_as(op, &[tensor(F, "abc")])[0];
+        uneven(b, z)
+    });
+}
+
+#[test]
 fn calls_are_inlined_and_early_returns_become_branches() {
     let mut module = Module::default();
     let mut callee = build("g", &[("x", Type::FLOAT)], |b, p| {

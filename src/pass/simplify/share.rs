@@ -95,7 +95,8 @@ impl Sharing<'_> {
         let local = resolve(&self.names, local);
         let name = self.function.locals[dest.0 as usize].name.clone();
         let kept = &mut self.function.locals[local.0 as usize].name;
-        if kept.is_none() {
+        // A constant stands for many names.
+        if kept.is_none() && !self.known.contains_key(&local) {
             *kept = name;
         }
         self.names.insert(dest, local);

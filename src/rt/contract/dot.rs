@@ -5,7 +5,7 @@
 
 use super::super::blas::Float;
 use super::super::error::Result;
-use super::super::reduce::{Engine, FloatSum, FromF64, Source, ToF64};
+use super::super::reduce::{Engine, FloatSum, Source, ToF64};
 use super::super::tensor::{Aligned, Dim, Tensor};
 use super::super::walk::Walk;
 use super::plan::Groups;
@@ -40,7 +40,7 @@ impl<T: ToF64> Source<2> for Pairs<'_, T> {
     }
 }
 
-pub fn run<T: Float + FromF64 + ToF64>(a: &Tensor, b: &Tensor, groups: &Groups) -> Result<Tensor> {
+pub fn run<T: Float>(a: &Tensor, b: &Tensor, groups: &Groups) -> Result<Tensor> {
     let source =
         Pairs { a: a.store::<T>()?, b: b.store::<T>()?, first: [a.offset as isize, b.offset as isize] };
     // The free axes are all of length 1 here; those that are batches in one operand only have stride 0 in the other.

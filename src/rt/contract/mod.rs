@@ -9,10 +9,10 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-use super::blas::{self, Float, Products};
+use super::blas::{self, Float};
 use super::error::{Error, Result, code};
 use super::index;
-use super::reduce::{FromF64, ToF64, reduce};
+use super::reduce::reduce;
 use super::tensor::{Aligned, Dim, Tensor, checked_count, size_mismatch};
 use super::value::Value;
 use crate::base::axis::Axis;
@@ -42,7 +42,7 @@ pub fn contract(a: &Tensor, b: &Tensor, axes: &[Axis]) -> Result<Value> {
     }
 }
 
-fn run<T: Float + FromF64 + ToF64>(a: &Tensor, b: &Tensor, axes: &[Axis]) -> Result<Value> {
+fn run<T: Float>(a: &Tensor, b: &Tensor, axes: &[Axis]) -> Result<Value> {
     let (a, b) = without_repeated_sums(a.clone(), b.clone(), axes)?;
     let (a, b, repeated) = without_repeated_results(a, b, axes);
     let groups = Groups::new(&a, &b, axes);
@@ -96,48 +96,10 @@ fn without_repeated_results(mut a: Tensor, mut b: Tensor, axes: &[Axis]) -> (Ten
     (a, b, repeated)
 }
 
-/// Summed positions from which on few large tiles are cut along the sum as well, so that all threads have work.
-const LONG_SUM: usize = 8192;
-/// Into at most so many parts.
-const SUM_PARTS: usize = 16;
-
 fn multiply<T: Float>(plan: Plan) -> Result<Tensor> {
-    let count = checked_count(&plan.result)?;
+    let mut out = Aligned::<T>::scratch(checked_count(&plan.result)?);
     let (a, b) = (plan.a.store::<T>()?, plan.b.store::<T>()?);
     let (a, b) = (a.get(plan.a.offset..).unwrap_or(&[]), b.get(plan.b.offset..).unwrap_or(&[]));
-    let spec = &plan.products;
-    // Decided by the shape alone.
-    let tiles = spec.count() * spec.m.div_ceil(blas::ROW_TILE) * spec.n.div_ceil(blas::ROW_TILE);
-    if tiles >= SUM_PARTS || spec.k < LONG_SUM {
-        let mut out = Aligned::<T>::scratch(count);
-        blas::products(spec, a, b, &mut out)?;
-        return Tensor::dense(&plan.result, out);
-    }
-    let part = spec.k.div_ceil(SUM_PARTS).next_multiple_of(256);
-    let (whole, rest) = (spec.k / part, spec.k % part);
-    let mut parts = Aligned::<T>::scratch(count * (whole + (rest > 0) as usize));
-    let mut pieces = Products { k: part, ..spec.clone() };
-    pieces.loops.insert(0, (whole, [part * spec.a[1], part * spec.b[0], count]));
-    blas::products(&pieces, a, b, &mut parts[..count * whole])?;
-    if rest > 0 {
-        let last = Products { k: rest, ..spec.clone() };
-        let (skip_a, skip_b) = (whole * part * spec.a[1], whole * part * spec.b[0]);
-        blas::products(&last, &a[skip_a..], &b[skip_b..], &mut parts[count * whole..])?;
-    }
-    sum_pairwise(&mut parts, count);
-    Tensor::dense(&plan.result, Aligned::from_slice(&parts[..count]))
-}
-
-/// Adds neighbouring parts of `count` elements until one is left, at the front.
-fn sum_pairwise<T: Float>(parts: &mut [T], count: usize) {
-    let number = parts.len() / count;
-    let mut step = 1;
-    while step < number {
-        for left in (0..number - step).step_by(2 * step) {
-            let (front, back) = parts.split_at_mut((left + step) * count);
-            let target = &mut front[left * count..(left + 1) * count];
-            target.iter_mut().zip(&back[..count]).for_each(|(x, &y)| *x += y);
-        }
-        step *= 2;
-    }
+    blas::products(&plan.products, a, b, &mut out)?;
+    Tensor::dense(&plan.result, out)
 }

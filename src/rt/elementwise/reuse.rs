@@ -19,7 +19,7 @@ pub fn outputs(kernel: &Kernel, dims: &[Dim], args: &mut [Value]) -> Result<(Vec
         let taken = found.and_then(|number| args.get_mut(number)).map(std::mem::take);
         buffers.push(match taken {
             Some(Value::Tensor(tensor)) => tensor.buffer,
-            _ => Tensor::zeros(dtype, &shape)?.buffer,
+            _ => Tensor::scratch(dtype, &shape)?.buffer,
         });
         reused.push(found);
     }

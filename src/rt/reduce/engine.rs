@@ -1,6 +1,6 @@
 //! The order in which elements are folded, and how the work is spread.
 //!
-//! Along the reduced positions: tiles of 1024; in a tile, eight lanes (position modulo 8), merged in a fixed tree; over
+//! Along the reduced positions: tiles of 1024; in a tile, sixteen lanes (position modulo 16), merged in a fixed tree; over
 //! the tiles a pairwise tree. The order depends on the position alone, so neither the number of threads nor the
 //! layout in memory changes a bit of a reduction along one axis. It must never know which reduction it does.
 
@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Reduced positions that are folded before the tree begins.
 pub const TILE: usize = 1024;
 /// Independent accumulators in a tile, so that the fold runs over vectors.
-const LANES: usize = 8;
+const LANES: usize = 16;
 /// Results that are folded side by side when they lie side by side.
-const COLUMNS: usize = 256;
+const COLUMNS: usize = 512;
 /// Elements below which spreading costs more than it brings.
 const SMALL: usize = 1 << 15;
 
@@ -208,7 +208,7 @@ fn sum<const N: usize>(mut a: [isize; N], b: [isize; N]) -> [isize; N] {
     a
 }
 
-/// Lanes 0 and 4, 1 and 5, ...; then 0 and 2, 1 and 3; then 0 and 1. A lane that is missing is empty.
+/// Lanes 0 and 8, 1 and 9, ...; then 0 and 4, ...; and so on. A lane that is missing is empty.
 fn merge_lanes<F: Fold>(accs: &mut [F::Acc], lanes: usize, width: usize) {
     let mut half = LANES / 2;
     while half > 0 {
@@ -225,6 +225,9 @@ fn merge_lanes<F: Fold>(accs: &mut [F::Acc], lanes: usize, width: usize) {
 
 #[inline]
 fn fold_tile<F: Fold>(items: &[F::Item], start: usize) -> F::Acc {
+    if let Some(total) = F::run(items, start) {
+        return total;
+    }
     let mut lanes = [F::EMPTY; LANES];
     let mut groups = items.chunks_exact(LANES);
     let mut place = start;

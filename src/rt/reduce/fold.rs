@@ -15,6 +15,10 @@ pub trait Fold {
     /// `place` is the position along the reduced axes.
     fn add(acc: Self::Acc, x: Self::Item, place: usize) -> Self::Acc;
     fn merge(a: Self::Acc, b: Self::Acc) -> Self::Acc;
+    /// A run of items at once, where that is faster than one by one and gives the same.
+    fn run(_items: &[Self::Item], _start: usize) -> Option<Self::Acc> {
+        None
+    }
     /// `None` if there is no result: an overflow, or NaN where an index was wanted.
     fn finish(acc: Self::Acc) -> Option<Self::Out>;
 }
@@ -203,6 +207,20 @@ impl<T: Ordered, const LEAST: bool> Fold for Place<T, LEAST> {
         }
         let better = if LEAST { b.0 < a.0 } else { b.0 > a.0 };
         if better | ((b.0 == a.0) & (b.1 < a.1)) { b } else { a }
+    }
+    fn run(items: &[T], start: usize) -> Option<(T, usize)> {
+        // The extreme runs over vectors, then its place is looked for.
+        let mut lanes = [Self::EMPTY.0; 16];
+        let mut groups = items.chunks_exact(16);
+        for group in &mut groups {
+            for (lane, &x) in lanes.iter_mut().zip(group) {
+                *lane = Extreme::<T, LEAST>::add(*lane, x, 0);
+            }
+        }
+        let rest = groups.remainder().iter().chain(&lanes);
+        let best = rest.fold(Self::EMPTY.0, |best, &x| Extreme::<T, LEAST>::add(best, x, 0));
+        let place = items.iter().position(|&x| x == best).map_or(LOST, |place| start + place);
+        Some((best, place))
     }
     fn finish(acc: (T, usize)) -> Option<i64> {
         (acc.1 < NOWHERE).then_some(acc.1 as i64)

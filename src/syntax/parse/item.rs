@@ -19,7 +19,9 @@ impl Builder {
             }
             Rule::type_item => self.type_item(inner)?,
             Rule::fn_item => ItemKind::Fn(Rc::new(self.fn_item(inner)?)),
-            Rule::expect_item => ItemKind::Expect(parts(inner).map(|line| self.expectation(line)).collect::<Option<_>>()?),
+            Rule::expect_item => {
+                ItemKind::Expect(parts(inner).map(|line| self.expectation(line)).collect::<Option<_>>()?)
+            }
             _ => match self.stmt(inner)? {
                 Stmt { kind: StmtKind::Plot(plot), .. } => ItemKind::Plot(plot),
                 stmt => ItemKind::Stmt(stmt),

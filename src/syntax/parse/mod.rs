@@ -2,6 +2,7 @@
 //! of several items. The files of this folder are the only ones that know pest's rules. Nothing here may panic,
 //! whatever the text: a rule that does not look as the grammar says gives a diagnostic.
 
+mod compound;
 mod expr;
 mod item;
 mod literal;
@@ -11,6 +12,7 @@ mod ty;
 
 use super::ast;
 use super::scan::{self, MAX_DEPTH, Piece, Scan};
+use super::slips;
 use crate::base::diag::Diagnostic;
 use crate::base::span::{FileId, Span};
 use pest::Parser;
@@ -32,7 +34,12 @@ pub fn parse_program(file: FileId, text: &str) -> (ast::Program, Vec<Diagnostic>
     let scan = scan::scan(file, text);
     let mut program = ast::Program { doc: scan.doc.clone(), items: Vec::new() };
     let mut errors = scan.errors.clone();
-    for piece in &scan.pieces {
+    for (number, piece) in scan.pieces.iter().enumerate() {
+        let span = Span::new(file, piece.start, piece.end);
+        if let Some(error) = slips::leading_minus(&text[piece.start..], span).filter(|_| number > 0) {
+            errors.push(error);
+            continue;
+        }
         match parse_piece(file, &scan, piece) {
             Ok(item) => program.items.push(item),
             Err(mut found) => errors.append(&mut found),
@@ -117,8 +124,28 @@ fn is_word(rule: Rule) -> bool {
     use Rule::*;
     matches!(
         rule,
-        kw_experiment | kw_use | kw_as | kw_axis | kw_like | kw_input | kw_type | kw_vjp | kw_site | kw_fn | kw_expect
-            | kw_capture | kw_fit | kw_plot | kw_let | kw_for | kw_in | kw_while | kw_return | kw_if | kw_else | kw_match
+        kw_experiment
+            | kw_use
+            | kw_as
+            | kw_axis
+            | kw_like
+            | kw_input
+            | kw_type
+            | kw_vjp
+            | kw_site
+            | kw_fn
+            | kw_expect
+            | kw_capture
+            | kw_fit
+            | kw_plot
+            | kw_let
+            | kw_for
+            | kw_in
+            | kw_while
+            | kw_return
+            | kw_if
+            | kw_else
+            | kw_match
     )
 }
 

@@ -121,7 +121,8 @@ fn short(text: &str) -> String {
 
 /// Signs and words worth naming, in the order in which they are named.
 const SIGNS: &[&str] = &[
-    ")", "]", "}", ",", ":", "=", "=>", "->", "|>", "{", "(", "[", "<", ">", "~", "+-", "..", "in", "like", "as", "else", "mut",
+    ")", "]", "}", ",", ":", "=", "=>", "->", "|>", "{", "(", "[", "<", ">", "~", "+-", "..", "in", "like", "as",
+    "else", "mut",
 ];
 
 /// What could have stood there: `a value`, `` `)` or an operator``.
@@ -140,8 +141,9 @@ fn expected(failure: &Failure) -> String {
     } else if failed(Rule::ident) || failed(Rule::pattern) || failed(Rule::generic) || failed(Rule::param) {
         found.push("a name".to_string());
     }
+    let value_or_type = value || failed(Rule::ty);
     for sign in SIGNS {
-        let part_of_value = value && matches!(*sign, "{" | "(" | "[" | "..");
+        let part_of_value = value_or_type && matches!(*sign, "{" | "(" | "[" | "..");
         let part_of_operator = operator && matches!(*sign, "(" | "[" | "<" | ">" | ".." | "|>" | "=");
         if looked(sign) && !part_of_value && !part_of_operator {
             found.push(format!("`{sign}`"));

@@ -3,17 +3,28 @@
 use super::{Builder, Pair, Rule, parts};
 use crate::base::diag::Diagnostic;
 use crate::syntax::ast::*;
+use crate::syntax::slips;
 
 impl Builder {
     pub(super) fn block(&mut self, pair: Pair) -> Option<Block> {
         let span = self.span(&pair);
-        let mut stmts: Vec<Stmt> =
-            self.deeper(1, span, |builder| parts(pair).map(|part| builder.stmt(part)).collect::<Option<_>>())?;
+        let mut stmts: Vec<Stmt> = self.deeper(1, span, |builder| {
+            let lines = parts(pair).enumerate();
+            lines.map(|(number, line)| builder.line(line, number == 0)).collect::<Option<_>>()
+        })?;
         // The last line of a block is its value, so a `capture` there is worth more as a record than as names.
         if let Some(last) = stmts.pop() {
             stmts.push(capture_as_value(last));
         }
         Some(Block { stmts, span })
+    }
+
+    fn line(&mut self, pair: Pair, first: bool) -> Option<Stmt> {
+        if let Some(error) = slips::leading_minus(pair.as_str(), self.span(&pair)).filter(|_| !first) {
+            self.errors.push(error);
+            return None;
+        }
+        self.stmt(pair)
     }
 
     pub(super) fn stmt(&mut self, pair: Pair) -> Option<Stmt> {
@@ -108,9 +119,7 @@ impl Builder {
     }
 
     fn check_loop(&mut self, range: &Expr) {
-        if let Some(error) = crate::syntax::slips::python_loop(range) {
-            self.errors.push(error);
-        }
+        self.errors.extend(slips::python_loop(range));
     }
 }
 

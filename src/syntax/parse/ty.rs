@@ -9,7 +9,9 @@ impl Builder {
         let span = self.span(&inner);
         let kind = self.deeper(1, span, |builder| match inner.as_rule() {
             Rule::fn_ty => builder.fn_ty(inner),
-            Rule::record_ty => Some(TyKind::Record(parts(inner).map(|part| builder.field_ty(part)).collect::<Option<_>>()?)),
+            Rule::record_ty => {
+                Some(TyKind::Record(parts(inner).map(|part| builder.field_ty(part)).collect::<Option<_>>()?))
+            }
             Rule::list_ty => Some(TyKind::List(Box::new(builder.ty(parts(inner).next()?)?))),
             _ => builder.named_ty(inner),
         })?;

@@ -10,7 +10,7 @@ mod shapes;
 mod signs;
 mod words;
 
-pub use names::{python_loop, reserved_value, unknown_field, unknown_name};
+pub use names::{leading_minus, python_loop, reserved_value, unknown_field, unknown_name};
 
 use super::tokens::{Kind, Token};
 
@@ -102,40 +102,27 @@ impl<'a> Fault<'a> {
         self.bracket().is_some_and(|(_, open)| open == sign)
     }
 
-    /// The tokens before the fault in its line, field or argument, backwards and without what is in brackets.
+    /// The tokens before the fault in its line, field or argument, backwards; of brackets only the two ends.
     fn back(&self) -> impl Iterator<Item = usize> + use<'_, 'a> {
         let mut closed = 0usize;
-        let mut ended = false;
-        (0..self.at).rev().filter(move |&i| {
+        let outside = move |i: usize| {
+            let before = closed;
             match self.nth(i) {
                 ")" | "]" | "}" => closed += 1,
-                "(" | "[" | "{" | "@[" if closed == 0 => ended = true,
-                "(" | "[" | "{" | "@[" => {
-                    closed -= 1;
-                    return false;
-                }
-                "," if closed == 0 => ended = true,
-                _ if closed == 0 && self.tokens[i].kind == Kind::Line => ended = true,
+                "(" | "[" | "{" | "@[" if closed == 0 => return None,
+                "(" | "[" | "{" | "@[" => closed -= 1,
+                "," if closed == 0 => return None,
+                _ if closed == 0 && self.tokens[i].kind == Kind::Line => return None,
                 _ => {}
             }
-            closed == 0 && !ended
-        })
+            Some((before.min(closed) == 0).then_some(i))
+        };
+        (0..self.at).rev().map_while(outside).flatten()
     }
 
     /// The first token of the line, field or argument that the fault is in.
     fn start(&self) -> usize {
-        let mut closed = 0usize;
-        for i in (0..self.at).rev() {
-            match self.nth(i) {
-                ")" | "]" | "}" => closed += 1,
-                "(" | "[" | "{" | "@[" if closed == 0 => return i + 1,
-                "(" | "[" | "{" | "@[" => closed -= 1,
-                "," if closed == 0 => return i + 1,
-                _ if closed == 0 && self.tokens[i].kind == Kind::Line => return i + 1,
-                _ => {}
-            }
-        }
-        0
+        self.back().last().unwrap_or(self.at)
     }
 
     /// Is the fault the first thing of its line or block?
@@ -158,7 +145,9 @@ impl<'a> Fault<'a> {
         let Some(token) = self.tokens.get(index) else { return false };
         match token.kind {
             Kind::Number | Kind::Text => true,
-            Kind::Word => !is_reserved(self.nth(index)) || matches!(self.nth(index), "true" | "false" | "fn" | "if" | "match"),
+            Kind::Word => {
+                !is_reserved(self.nth(index)) || matches!(self.nth(index), "true" | "false" | "fn" | "if" | "match")
+            }
             _ => matches!(self.nth(index), "(" | "[" | "{"),
         }
     }
@@ -175,7 +164,8 @@ impl<'a> Fault<'a> {
                 _ if self.ends_value(i - 1) => i -= 1,
                 _ => return i,
             }
-            let joined = i > 0 && (self.nth(i - 1) == "." || (matches!(self.nth(i), "(" | "[") && self.ends_value(i - 1)));
+            let joined =
+                i > 0 && (self.nth(i - 1) == "." || (matches!(self.nth(i), "(" | "[") && self.ends_value(i - 1)));
             if !joined {
                 return i;
             }

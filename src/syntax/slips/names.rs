@@ -16,6 +16,16 @@ pub fn python_loop(range: &Expr) -> Option<Diagnostic> {
     }
 }
 
+/// A line that starts with `- `, after another: most likely the second half of a difference, which would be lost.
+pub fn leading_minus(text: &str, span: Span) -> Option<Diagnostic> {
+    if !text.starts_with("- ") {
+        return None;
+    }
+    let sign = Span { end: span.start + 1, ..span };
+    let error = Diagnostic::error("E003", sign, "a line cannot start with `- `");
+    Some(error.help("put `-` at the end of the line above, or write `-x` for a value of its own"))
+}
+
 /// `True` and `False`: parse as names, and cannot mean anything else.
 pub fn reserved_value(name: &str, span: Span) -> Option<Diagnostic> {
     let right = match name {
@@ -31,7 +41,9 @@ pub fn unknown_name(name: &str) -> Option<&'static str> {
     Some(match name {
         "None" | "null" | "nil" | "undefined" => "there is no empty value; a field or a parameter can have a default",
         "range" => "a loop counts with two dots:  for i in 0..n { ... }",
-        "np" | "numpy" | "torch" | "jnp" | "jax" | "tf" => "functions stand alone, with axes in brackets:  mean[pos](x)",
+        "np" | "numpy" | "torch" | "jnp" | "jax" | "tf" => {
+            "functions stand alone, with axes in brackets:  mean[pos](x)"
+        }
         "einsum" | "matmul" | "dot" | "bmm" => "name the axes that are summed over:  x @[dmodel] y",
         "reshape" | "view" | "flatten" => "name the axes:  x[(batch, pos) -> sample]  or  x[dmodel -> (head, dhead)]",
         "transpose" | "permute" | "swapaxes" => "axes have names and no order, so nothing is transposed",

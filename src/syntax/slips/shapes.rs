@@ -17,6 +17,7 @@ pub(super) const TABLE: &[Entry] = &[
     call_without_brackets,
     missing_argument_comma,
     missing_equals,
+    item_without_name,
     let_without_value,
     let_several,
     capture_without_sites,
@@ -86,7 +87,12 @@ fn brace_in_text(fault: &Fault) -> Option<Slip> {
     let inside = fault.kind(0) == Kind::Text && fault.text[fault.tokens[fault.at].start..].contains('}');
     let empty = fault.near(0) == "}" && fault.near(-1) == "{" && fault.kind(-2) == Kind::Text;
     if empty {
-        return fault.slip(fault.at - 1, fault.at, "braces in a text hold a value", "{x:.3}, or `{{` and `}}` for braces");
+        return fault.slip(
+            fault.at - 1,
+            fault.at,
+            "braces in a text hold a value",
+            "{x:.3}, or `{{` and `}}` for braces",
+        );
     }
     if !inside || fault.touches_previous() && fault.near(-1) == "}" && !fault.near(0).contains('}') {
         return None;
@@ -98,7 +104,8 @@ fn brace_in_text(fault: &Fault) -> Option<Slip> {
 fn number_format(fault: &Fault) -> Option<Slip> {
     let (open, "{") = fault.bracket()? else { return None };
     let hole = open > 0 && fault.tokens[open - 1].kind == Kind::Text;
-    if !hole || !(fault.open_before(fault.at) == Some(open) && (open..fault.at).any(|i| fault.nth(i) == ":")) {
+    let in_format = fault.back().any(|i| fault.nth(i) == ":") || fault.near(0) == "!";
+    if !hole || !in_format {
         return None;
     }
     fault.here("this is no format for a number", "`.3` decimals, `.1%` percent, `e` or `.2e` powers of ten, `8` width")
@@ -126,7 +133,8 @@ fn field_separator(fault: &Fault) -> Option<Slip> {
     if fault.near(0) == ";" {
         return fault.here("fields are separated by `,` or by lines", "{ a: 1, b: 2 }");
     }
-    let next_field = fault.kind(0) == Kind::Word && fault.near(1) == ":" && fault.at > 0 && fault.ends_value(fault.at - 1);
+    let next_field =
+        fault.kind(0) == Kind::Word && fault.near(1) == ":" && fault.at > 0 && fault.ends_value(fault.at - 1);
     if !next_field {
         return None;
     }
@@ -150,6 +158,9 @@ fn product_without_sign(fault: &Fault) -> Option<Slip> {
         return None;
     }
     let (number, word) = (fault.near(-1), fault.near(0));
+    if number == "0" && word.starts_with(['x', 'X', 'b', 'o']) {
+        return fault.slip(fault.at - 1, fault.at, "numbers are written in decimal", "255");
+    }
     let factor = match word {
         "k" | "K" => return fault.slip(fault.at - 1, fault.at, "a number has no unit", format!("{number}_000")),
         _ => word,
@@ -187,11 +198,27 @@ fn missing_equals(fault: &Fault) -> Option<Slip> {
     let word = fault.nth(start);
     let after_name = start + 2 == fault.at || (fault.nth(start + 1) == "mut" && start + 3 == fault.at);
     let sets = matches!(word, "let" | "axis" | "input" | "type" | "site");
-    if !sets || !after_name || fault.kind(-1) != Kind::Word || !fault.starts_value(fault.at) || fault.near(0) == "{" {
+    let brace = fault.near(0) == "{";
+    if !sets || !after_name || fault.kind(-1) != Kind::Word || !fault.starts_value(fault.at) || brace && word != "type"
+    {
         return None;
     }
-    let help = format!("{} = {}", fault.between(start, fault.at), fault.right(fault.at - 1));
+    let value = if brace { "{ ... }" } else { fault.right(fault.at - 1) };
+    let help = format!("{} = {value}", fault.between(start, fault.at));
     fault.here("an `=` is missing before this", help)
+}
+
+/// `plot { .. }`, `experiment { .. }`
+fn item_without_name(fault: &Fault) -> Option<Slip> {
+    if fault.near(0) != "{" || fault.start() + 1 != fault.at {
+        return None;
+    }
+    let start = fault.at - 1;
+    match fault.near(-1) {
+        "plot" => fault.slip(start, start, "a plot needs its kind", "plot lines { y: x }"),
+        "experiment" => fault.slip(start, start, "an experiment needs a name", "experiment \"name\" { seed: 17 }"),
+        _ => None,
+    }
 }
 
 fn let_without_value(fault: &Fault) -> Option<Slip> {
@@ -235,7 +262,8 @@ fn capture_without_sites(fault: &Fault) -> Option<Slip> {
 /// A line that starts with an operator.
 fn operator_first(fault: &Fault) -> Option<Slip> {
     let sign = fault.near(0);
-    let operator = matches!(sign, "+" | "*" | "/" | "%" | "^" | "==" | "!=" | "<" | ">" | "<=" | ">=" | "@[" | "." | "=");
+    let operator =
+        matches!(sign, "+" | "*" | "/" | "%" | "^" | "==" | "!=" | "<" | ">" | "<=" | ">=" | "@[" | "." | "=");
     if !fault.starts_line() || !(operator || matches!(sign, "and" | "or")) {
         return None;
     }
@@ -248,7 +276,8 @@ fn operator_first(fault: &Fault) -> Option<Slip> {
 
 /// The item ends where a value has to follow.
 fn unfinished(fault: &Fault) -> Option<Slip> {
-    const OPERATORS: &[&str] = &["=", "+", "-", "*", "/", "%", "^", "==", "!=", "<", ">", "<=", ">=", "and", "or", "not", "|>", "=>", "+="];
+    const OPERATORS: &[&str] =
+        &["=", "+", "-", "*", "/", "%", "^", "==", "!=", "<", ">", "<=", ">=", "and", "or", "not", "|>", "=>", "+="];
     let last = fault.near(-1);
     let ended = matches!(fault.kind(0), Kind::Line | Kind::End) || fault.near(0) == "}" || fault.near(0) == ")";
     if fault.at == 0 || !ended || !OPERATORS.contains(&last) {

@@ -18,6 +18,7 @@ pub(super) const TABLE: &[Entry] = &[
     bar_lambda,
     arrow_lambda,
     fat_arrow,
+    pair,
     after_pipeline,
     chained_comparison,
     equals,
@@ -81,7 +82,8 @@ fn power(fault: &Fault) -> Option<Slip> {
 }
 
 fn not_sign(fault: &Fault) -> Option<Slip> {
-    if fault.near(0) != "!" {
+    let after_value = fault.at > 0 && fault.ends_value(fault.at - 1);
+    if fault.near(0) != "!" || after_value {
         return None;
     }
     fault.here("`!` is written `not`", format!("not {}", fault.right(fault.at)))
@@ -95,7 +97,8 @@ fn double_slash(fault: &Fault) -> Option<Slip> {
     if first || fault.kind(1) == Kind::Word && fault.kind(2) == Kind::Word {
         return fault.here("a comment starts with `#`", "# a comment");
     }
-    let help = format!("whole-number division:  div({}, {});  a comment starts with `#`", fault.left(), fault.right(fault.at));
+    let help =
+        format!("whole-number division:  div({}, {});  a comment starts with `#`", fault.left(), fault.right(fault.at));
     fault.here("`//` is no operator", help)
 }
 
@@ -204,10 +207,24 @@ fn fat_arrow(fault: &Fault) -> Option<Slip> {
     None
 }
 
+/// `(x, y) => x + y`, `(a, b)`
+fn pair(fault: &Fault) -> Option<Slip> {
+    let (open, "(") = fault.bracket()? else { return None };
+    if fault.near(0) != "," || fault.is_call(open) || open > 0 && matches!(fault.nth(open - 1), "fn" | "let") {
+        return None;
+    }
+    let close = fault.close_of(open)?;
+    if fault.nth(close + 1) == "=>" {
+        return fault.slip(open, close + 1, LAMBDA, format!("fn{} => ...", fault.between(open, close + 1)));
+    }
+    fault.slip(open, close, "round brackets hold one value", "a record holds several:  { a: 1, b: 2 }")
+}
+
 /// Does the line start with `fn name`?
 fn heads_function(fault: &Fault) -> bool {
     let start = fault.start();
-    let named = |i: usize| fault.nth(i) == "fn" && fault.tokens.get(i + 1).is_some_and(|token| token.kind == Kind::Word);
+    let named =
+        |i: usize| fault.nth(i) == "fn" && fault.tokens.get(i + 1).is_some_and(|token| token.kind == Kind::Word);
     named(start) || (fault.nth(start) == "pub" && named(start + 1))
 }
 
@@ -255,6 +272,10 @@ fn equals(fault: &Fault) -> Option<Slip> {
     if heads_function(fault) {
         return named_body(fault);
     }
+    if in_expect(fault) {
+        let help = format!("{} == {}", fault.left(), fault.right(fault.at));
+        return fault.here("`=` sets a name; a claim is written `==`, or `~` with a tolerance", help);
+    }
     let name = fault.near(-1);
     let named = start + 1 == fault.at && fault.kind(-1) == Kind::Word;
     let value = fault.right(fault.at);
@@ -262,7 +283,9 @@ fn equals(fault: &Fault) -> Option<Slip> {
         Some((open, "(")) if named && fault.is_call(open) => {
             fault.here("an argument is named with `:`", format!("{name}: {value}"))
         }
-        Some((_, "{")) if named && fault.in_record() => fault.here("a field is set with `:`", format!("{name}: {value}")),
+        Some((_, "{")) if named && fault.in_record() => {
+            fault.here("a field is set with `:`", format!("{name}: {value}"))
+        }
         Some((_, "[")) if named => fault.here("an axis is indexed with `:`", format!("{name}: {value}")),
         Some((_, "(")) => test(fault, fault.left()),
         _ if fault.back().any(|i| matches!(fault.nth(i), "if" | "while" | "not" | "and" | "or")) => {
@@ -306,8 +329,8 @@ fn colon(fault: &Fault) -> Option<Slip> {
 
 /// `1.`, `.5`
 fn number_dot(fault: &Fault) -> Option<Slip> {
-    if fault.near(-1) == "." && fault.kind(-2) == Kind::Number {
-        let number = fault.near(-2);
+    let number = fault.near(-2);
+    if fault.near(-1) == "." && fault.kind(-2) == Kind::Number && !number.contains('.') {
         return fault.slip(fault.at - 2, fault.at - 1, "a float has digits after its point", format!("{number}.0"));
     }
     if fault.near(0) == "." && fault.kind(1) == Kind::Number && !(fault.at > 0 && fault.ends_value(fault.at - 1)) {

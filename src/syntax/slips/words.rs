@@ -16,6 +16,7 @@ pub(super) const TABLE: &[Entry] = &[
     braces,
     is_word,
     pub_word,
+    if_after_value,
     lone_else,
     reserved_name,
 ];
@@ -51,7 +52,10 @@ fn lambda(fault: &Fault) -> Option<Slip> {
 fn definition(fault: &Fault) -> Option<Slip> {
     let start = fault.start();
     let word = fault.nth(start);
-    if start + 1 != fault.at || !matches!(word, "def" | "function" | "func" | "fun" | "proc") || fault.kind(0) != Kind::Word {
+    if start + 1 != fault.at
+        || !matches!(word, "def" | "function" | "func" | "fun" | "proc")
+        || fault.kind(0) != Kind::Word
+    {
         return None;
     }
     let close = fault.close_of(fault.at + 1);
@@ -91,7 +95,10 @@ fn import(fault: &Fault) -> Option<Slip> {
 fn type_definition(fault: &Fault) -> Option<Slip> {
     let start = fault.start();
     let word = fault.nth(start);
-    if start + 1 != fault.at || !matches!(word, "class" | "struct" | "record" | "interface") || fault.kind(0) != Kind::Word {
+    if start + 1 != fault.at
+        || !matches!(word, "class" | "struct" | "record" | "interface")
+        || fault.kind(0) != Kind::Word
+    {
         return None;
     }
     let help = format!("type {} = {{ W: f32[dmodel, feature] }}", fault.near(0));
@@ -103,7 +110,8 @@ fn list_comprehension(fault: &Fault) -> Option<Slip> {
     if fault.near(0) != "for" || !(fault.inside("[") || fault.inside("(")) {
         return None;
     }
-    fault.here("a tensor is built from its axes", "[i in pos => int(i)]  has one place for each entry of the axis `pos`")
+    fault
+        .here("a tensor is built from its axes", "[i in pos => int(i)]  has one place for each entry of the axis `pos`")
 }
 
 /// `let f = fn name(x) ...`, or `fn name(x) { .. }` inside a block.
@@ -171,6 +179,22 @@ fn pub_word(fault: &Fault) -> Option<Slip> {
     fault.slip(fault.at - 1, fault.at - 1, "`pub` stands before `fn` and `type` only", "leave `pub` away")
 }
 
+/// `a if test else b`
+fn if_after_value(fault: &Fault) -> Option<Slip> {
+    if fault.near(0) != "if" || fault.at == 0 || !fault.ends_value(fault.at - 1) {
+        return None;
+    }
+    let other = (fault.at..fault.tokens.len()).find(|&i| fault.nth(i) == "else");
+    let help = match other {
+        Some(other) => {
+            let test = fault.between(fault.at + 1, other);
+            format!("if {test} {{ {} }} else {{ {} }}", fault.left(), fault.right(other))
+        }
+        None => format!("if test {{ {} }} else {{ b }}", fault.left()),
+    };
+    fault.here("the test comes before the values", help)
+}
+
 fn lone_else(fault: &Fault) -> Option<Slip> {
     if fault.near(0) != "else" {
         return None;
@@ -184,7 +208,8 @@ fn reserved_name(fault: &Fault) -> Option<Slip> {
     if !is_reserved(word) {
         return None;
     }
-    let names = matches!(fault.near(-1), "let" | "mut" | "fn" | "axis" | "type" | "." | "site" | "input" | "for" | "->");
+    let names =
+        matches!(fault.near(-1), "let" | "mut" | "fn" | "axis" | "type" | "." | "site" | "input" | "for" | "->");
     let field = fault.near(1) == ":" && (fault.in_record() || fault.inside("(") || fault.inside("["));
     if !(names || field) {
         return None;

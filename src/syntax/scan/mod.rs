@@ -5,20 +5,20 @@
 //! spaces, so that the grammar sees only line ends that mean something. It must never change an offset, and knows no
 //! more of the language than its brackets and the tokens after which a line goes on.
 
+mod faults;
+mod lines;
+
+pub use faults::too_deep;
+
 use crate::base::diag::Diagnostic;
 use crate::base::span::{FileId, Span};
+use faults::{Fault, next_item};
+use lines::Docs;
 
 /// How deep brackets may nest, and the syntax tree after them.
 pub const MAX_DEPTH: usize = 200;
 /// After so many bracket errors the rest of a text is left alone.
 const MAX_ERRORS: usize = 20;
-/// Words that start an item; one of them in the first column ends whatever was left open above it.
-const ITEM_WORDS: &[&str] = &[
-    "let", "fn", "pub", "type", "axis", "use", "input", "capture", "fit", "plot", "expect", "experiment", "for",
-    "while", "intrinsic",
-];
-/// Reserved words among them: a line that starts with one, in the first column, continues nothing.
-const FRESH_WORDS: &[&str] = &["let", "pub", "type", "axis", "use", "for", "while"];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Completeness {
@@ -99,12 +99,6 @@ struct Open {
     contract: bool,
     /// Words outside it, in the same statement, that nest what follows without a bracket.
     words: usize,
-}
-
-struct Fault {
-    diagnostic: Diagnostic,
-    /// The scan goes on at the first item after this place.
-    at: usize,
 }
 
 struct Scanner<'a> {
@@ -217,7 +211,8 @@ impl Scanner<'_> {
     fn word(&mut self) -> Result<(), Fault> {
         let start = self.at;
         let rest = &self.source.as_bytes()[start..];
-        let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'')).count();
+        let length =
+            rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'')).count();
         self.at += length;
         let nests = match &self.source[start..self.at] {
             "fn" | "match" | "list" | "if" => true,
@@ -274,88 +269,6 @@ impl Scanner<'_> {
         braces.map_or(Kind::Brace, |open| open.kind)
     }
 
-    fn line_end(&mut self) -> Result<(), Fault> {
-        if self.in_text() {
-            return Err(self.unclosed_text());
-        }
-        let inner = self.open.last().map(|open| open.kind);
-        let bracketed = matches!(inner, Some(Kind::Round | Kind::Square));
-        if bracketed || (self.line_goes_on() && !self.fresh_line()) || self.next_line_continues() {
-            self.blank(self.at, self.at + 1);
-        } else {
-            self.words = 0;
-            if inner.is_none() {
-                self.end_piece(self.at);
-            }
-        }
-        self.at += 1;
-        if self.piece_start.is_none() {
-            self.docs.line_end();
-            if self.found.doc.is_none() && self.found.pieces.is_empty() && self.found.errors.is_empty() {
-                self.found.doc = self.docs.take_if_closed();
-            }
-        }
-        Ok(())
-    }
-
-    /// Does the last token need something after it?
-    fn line_goes_on(&self) -> bool {
-        if self.piece_start.is_none() {
-            return false;
-        }
-        if self.contract_end == self.significant {
-            return true;
-        }
-        let before = &self.source[..self.significant];
-        const TOKENS: &[&str] =
-            &["+", "-", "*", "/", "%", "^", "=", "<", ",", ":", "|>", "->", "=>", " >", "~", "±", "≈", "&&", "||"];
-        const WORDS: &[&str] = &["and", "or", "not", "in"];
-        TOKENS.iter().any(|token| before.ends_with(token)) || WORDS.iter().any(|word| ends_with_word(before, word))
-    }
-
-    /// Does the next line with code start an item for certain?
-    fn fresh_line(&mut self) -> bool {
-        let next = self.next_code();
-        self.open.is_empty()
-            && self.source[..next].ends_with('\n')
-            && FRESH_WORDS.iter().any(|word| starts_with_word(&self.source[next..], word))
-    }
-
-    /// Where the next line with code starts; remembered, so that a long comment is passed over once.
-    fn next_code(&mut self) -> usize {
-        if self.next_code <= self.at {
-            self.next_code = self.source.len() - skip_blank(&self.source[self.at..]).len();
-        }
-        self.next_code
-    }
-
-    /// Does the next line with code start with something that continues this one?
-    fn next_line_continues(&mut self) -> bool {
-        if self.piece_start.is_none() {
-            return false;
-        }
-        let at = self.next_code();
-        let next = &self.source[at..];
-        if next.starts_with("|>") || starts_with_word(next, "else") {
-            return true;
-        }
-        let adjoint = starts_with_word(next, "vjp") && next[3..].trim_start().starts_with('(');
-        adjoint && self.open.is_empty() && self.piece_start.is_some_and(|start| declares_fn(&self.source[start..]))
-    }
-
-    fn comment(&mut self) {
-        let rest = &self.source[self.at..];
-        let length = rest.find('\n').unwrap_or(rest.len());
-        if self.piece_start.is_none() {
-            match rest[..length].strip_prefix("##") {
-                Some(line) => self.docs.line(line),
-                None => self.docs.other = true,
-            }
-        }
-        self.blank(self.at, self.at + length);
-        self.at += length;
-    }
-
     fn end_piece(&mut self, end: usize) {
         self.words = 0;
         let Some(start) = self.piece_start.take() else { return };
@@ -389,123 +302,6 @@ impl Scanner<'_> {
         self.words = 0;
         self.docs = Docs::default();
     }
-
-    fn unclosed_text(&self) -> Fault {
-        // With a hole open, the quote that ended the line is more likely its text's own.
-        let hole = self.open.iter().find(|open| open.kind == Kind::Hole);
-        match hole.or_else(|| self.open.iter().rfind(|open| open.kind == Kind::Text)) {
-            Some(&open) => self.unclosed(open, None),
-            None => self.closes_nothing(Kind::Text),
-        }
-    }
-
-    fn unclosed(&self, open: Open, closer: Option<usize>) -> Fault {
-        let at = closer.unwrap_or(self.at);
-        let left_open = self.left_open(at);
-        let above = left_open.is_some();
-        let open = left_open.unwrap_or(open);
-        let span = Span::new(self.file, open.at, open.at + 1);
-        let message = match open.kind {
-            Kind::Text => "this text is not closed".to_string(),
-            Kind::Hole => "this `{` in a text is not closed".to_string(),
-            _ => format!("this `{}` is not closed", &self.source[open.at..open.at + 1]),
-        };
-        let mut diagnostic = Diagnostic::error("E002", span, message);
-        if let (Some(closer), false) = (closer, above) {
-            let found = &self.source[closer..closer + 1];
-            diagnostic = diagnostic.label(
-                Span::new(self.file, closer, closer + 1),
-                format!("`{found}` comes before `{}`", closing(open.kind)),
-            );
-        }
-        diagnostic = match open.kind {
-            Kind::Text => diagnostic.help("a text ends on the line where it starts; write `\\n` for a line end inside it"),
-            Kind::Hole => diagnostic.help("braces in a text hold an expression, `{x:.3}`; write `{{` for a brace itself"),
-            _ => diagnostic.here(format!("needs a `{}`", closing(open.kind))),
-        };
-        if let Some(help) = self.axes_before_call(open) {
-            diagnostic = diagnostic.help(help);
-        }
-        Fault { diagnostic, at }
-    }
-
-    /// The innermost bracket that was open where, before `at`, an item seems to start.
-    fn left_open(&self, at: usize) -> Option<Open> {
-        let limit = self.piece_start.and_then(|start| next_item(self.source, start))?;
-        self.open.iter().rfind(|open| limit < at && open.at < limit).copied()
-    }
-
-    /// `mean[pos(x)`: the axes end before the arguments.
-    fn axes_before_call(&self, open: Open) -> Option<String> {
-        let inside = &self.source[open.at + 1..];
-        let function = self.source[..open.at].rsplit(|c: char| !is_word_char(c)).next()?;
-        let axes = &inside[..inside.find(|c: char| !is_word_char(c) && !matches!(c, ',' | ' ' | '.'))?];
-        let call = inside[axes.len()..].starts_with('(') && !axes.trim().is_empty() && !function.is_empty();
-        if open.kind == Kind::Square && call { Some(format!("{function}[{axes}](...)")) } else { None }
-    }
-
-    fn closes_nothing(&self, kind: Kind) -> Fault {
-        let span = Span::new(self.file, self.at, self.at + 1);
-        let message = format!("this `{}` closes nothing", closing(kind));
-        let mut diagnostic = Diagnostic::error("E002", span, message);
-        if let Some(open) = self.open.last() {
-            let inner = Span::new(self.file, open.at, open.at + 1);
-            diagnostic = diagnostic.label(inner, format!("the bracket that is open here needs a `{}`", closing(open.kind)));
-        }
-        Fault { diagnostic, at: self.at }
-    }
-}
-
-/// The `##` lines above an item.
-#[derive(Default)]
-struct Docs {
-    lines: Vec<String>,
-    /// The line that is being read is a doc line, or holds another comment.
-    fresh: bool,
-    other: bool,
-    /// A blank line came after the last doc line.
-    closed: bool,
-}
-
-impl Docs {
-    fn line(&mut self, text: &str) {
-        if std::mem::take(&mut self.closed) && !self.lines.is_empty() {
-            self.lines.push(String::new());
-        }
-        self.lines.push(text.strip_prefix(' ').unwrap_or(text).trim_end().to_string());
-        self.fresh = true;
-    }
-
-    fn line_end(&mut self) {
-        let comment = std::mem::take(&mut self.other);
-        if !std::mem::take(&mut self.fresh) && !comment && !self.lines.is_empty() {
-            self.closed = true;
-        }
-    }
-
-    fn take_if_closed(&mut self) -> Option<String> {
-        if self.closed { self.take() } else { None }
-    }
-
-    fn take(&mut self) -> Option<String> {
-        let docs = std::mem::take(self);
-        if docs.lines.is_empty() { None } else { Some(docs.lines.join("\n")) }
-    }
-}
-
-pub fn too_deep(span: Span) -> Diagnostic {
-    Diagnostic::error("E004", span, "this is nested too deeply")
-        .here(format!("more than {MAX_DEPTH} levels"))
-        .help("give parts of it a name with `let`")
-}
-
-fn closing(kind: Kind) -> char {
-    match kind {
-        Kind::Round => ')',
-        Kind::Square => ']',
-        Kind::Brace | Kind::Hole => '}',
-        Kind::Text => '"',
-    }
 }
 
 pub(super) fn is_word_char(c: char) -> bool {
@@ -520,28 +316,57 @@ pub(super) fn ends_with_word(text: &str, word: &str) -> bool {
     text.strip_suffix(word).is_some_and(|rest| !rest.ends_with(is_word_char))
 }
 
-/// Skips white space, line ends and comments.
-fn skip_blank(text: &str) -> &str {
-    let mut rest = text.trim_start();
-    while rest.starts_with('#') {
-        rest = rest.find('\n').map_or("", |end| &rest[end..]).trim_start();
-    }
-    rest
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn declares_fn(text: &str) -> bool {
-    ["pub", "intrinsic", "fn"].iter().any(|word| starts_with_word(text, word))
-}
-
-/// The start of the first line after `start` that begins, in the first column, with a word that starts an item.
-fn next_item(text: &str, start: usize) -> Option<usize> {
-    let mut from = start;
-    while let Some(end) = text[from..].find('\n') {
-        from += end + 1;
-        let line = &text[from..];
-        if line.starts_with("##") || ITEM_WORDS.iter().any(|word| starts_with_word(line, word)) {
-            return Some(from);
-        }
+    fn pieces(text: &str) -> Vec<(String, Option<String>)> {
+        let scan = scan(FileId(0), text);
+        assert_eq!(scan.text.len(), text.len());
+        assert!(scan.errors.is_empty(), "{:?}", scan.errors);
+        scan.pieces.into_iter().map(|piece| (text[piece.start..piece.end].to_string(), piece.doc)).collect()
     }
-    None
+
+    fn texts(text: &str) -> Vec<String> {
+        pieces(text).into_iter().map(|(text, _)| text).collect()
+    }
+
+    #[test]
+    fn a_line_goes_on_inside_brackets_and_after_operators() {
+        assert_eq!(texts("a\nb; c"), ["a", "b", "c"]);
+        assert_eq!(texts("f(a\n b)\n[1,\n\n2]"), ["f(a\n b)", "[1,\n\n2]"]);
+        assert_eq!(texts("a +\n b\nx @[d]\n y\nx[d]\ny"), ["a +\n b", "x @[d]\n y", "x[d]", "y"]);
+        assert_eq!(texts("a # not +\n# |> f\n\n |> g\nh"), ["a # not +\n# |> f\n\n |> g", "h"]);
+        assert_eq!(texts("if a {\n}\nelse {\n}\nelse_"), ["if a {\n}\nelse {\n}", "else_"]);
+        assert_eq!(texts("let t: list<int>\nb\na >\n c"), ["let t: list<int>", "b", "a >\n c"]);
+        assert_eq!(
+            texts("pub intrinsic fn f(x)\n  vjp(y, dy) {}\nvjp(1)"),
+            ["pub intrinsic fn f(x)\n  vjp(y, dy) {}\nvjp(1)"]
+        );
+        assert_eq!(texts("let a =\nlet b = 1"), ["let a =", "let b = 1"]);
+    }
+
+    #[test]
+    fn comments_and_continued_line_ends_become_spaces() {
+        assert_eq!(scan(FileId(0), "f(a, # é (\n b) # c\nd").text, "f(a,         b)    \nd");
+        assert_eq!(scan(FileId(0), "\"# {x} {{\" # y").text, "\"# {x} {{\"    ");
+        assert_eq!(scan(FileId(0), "\u{feff}a").text, "   a");
+    }
+
+    #[test]
+    fn doc_lines_belong_to_the_next_item_or_to_the_file() {
+        let scan = scan(
+            FileId(0),
+            "## File.\n\n## One\n##   two\n# other\nlet a = 1\nlet b = 2 ## no doc\n## C\n\n## D\nlet c = 3",
+        );
+        let docs: Vec<Option<&str>> = scan.pieces.iter().map(|piece| piece.doc.as_deref()).collect();
+        assert_eq!(scan.doc.as_deref(), Some("File."));
+        assert_eq!(docs, [Some("One\n  two"), None, Some("C\n\nD")]);
+        assert_eq!(pieces("## A\nlet a = 1"), [("let a = 1".to_string(), Some("A".to_string()))]);
+    }
+
+    #[test]
+    fn windows_line_ends_are_line_ends() {
+        assert_eq!(texts("a\r\nb +\r\nc\r\n"), ["a", "b +\r\nc"]);
+    }
 }
