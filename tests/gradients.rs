@@ -209,6 +209,23 @@ fn every_gradient_agrees_with_differences() {
     assert!(faults.is_empty(), "{} cases failed:\n{}", faults.len(), faults.join("\n"));
 }
 
+/// What `stop` hides, differences see.
+#[test]
+fn the_comparison_can_fail() {
+    let work = || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("case.exp");
+        let told = |body: &str| {
+            let case = case(&format!("stop\nx[a, b]\n{body}"));
+            judge(&case, &case.variants()[0], &[2, 3, 1], EngineKind::Jit, &path)
+        };
+        (told("x * x"), told("x * stop(x)"), told("x * (1.0 + 0.0001 * stop(x))"))
+    };
+    let (right, wrong, nearly) = on_a_large_stack(work);
+    assert_eq!(right, None);
+    assert!(wrong.is_some() && nearly.is_some());
+}
+
 /// (name, whether it has a vjp clause) of the primitives in `core.exp`.
 fn primitives() -> Vec<(String, bool)> {
     let text = source("stdlib/core.exp");
