@@ -2,9 +2,11 @@
 
 use super::functions::{GenericKind, Instance, Signature, returns_in_loop};
 use super::modules::ModId;
+use super::obituaries::verb_of_call;
+use super::refusals::Refused;
 use super::names::{Frame, Generics};
 use super::sizes::SizeScope;
-use super::solve::{Failure, Solver, Subst};
+use super::solve::{Solver, Subst};
 use super::value::{Closure, FnVal, Val};
 use super::{Checker, messages};
 use crate::base::axis::Axis;
@@ -39,7 +41,13 @@ impl Checker {
             vals.push(ArgVal { name: arg.name.clone(), val, span: arg.value.span });
         }
         match f {
-            Val::Fn(f) => self.call(&f, None, vals, span),
+            Val::Fn(f) => {
+                let operands: Vec<Val> = vals.iter().map(|arg| arg.val.clone()).collect();
+                let val = self.call(&f, None, vals, span);
+                let verb = verb_of_call(callee);
+                self.note_losses(&val, &operands, span, |_| verb.to_string());
+                val
+            }
             Val::Error => Val::Error,
             other => {
                 self.error(messages::not_a_function(callee.span, &other.ty()));
@@ -168,16 +176,8 @@ impl Checker {
         match outcome.and_then(|()| solver.solve()) {
             Ok(subst) => Some(subst),
             Err(failure) => {
-                let diagnostic = match failure {
-                    Failure::Argument { arg, needed, found } => {
-                        let at = bound.get(arg).and_then(|arg| arg.as_ref()).map_or(span, |arg| arg.span);
-                        let (name, _) = &signature.params[arg];
-                        messages::argument(at, &item.name.name, name, &found, &needed)
-                    }
-                    Failure::Ambiguous(open) => messages::ambiguous(span, &item.name.name, &open),
-                    Failure::Open(open) => messages::open_parameters(span, &item.name.name, &open),
-                    Failure::TooManyAxes { given, taken } => messages::too_many_axes(span, &item.name.name, given, taken),
-                };
+                let call = Refused { function: &item.name.name, signature, bound, span };
+                let diagnostic = self.refused(&call, failure);
                 self.error(diagnostic);
                 None
             }
@@ -350,9 +350,12 @@ pub(super) fn generics_of(signature: &Signature, subst: &Subst) -> Generics {
                     generics.elems.push((generic.name.clone(), elem));
                 }
             }
-            _ => {
+            kind => {
                 let axes = subst.axes.get(&generic.placeholder).cloned().unwrap_or_default();
                 generics.axes.push((generic.name.clone(), axes));
+                if kind == GenericKind::Row {
+                    generics.rows.push(generic.name.clone());
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
-//! `fit`, `plot`, `expect`: sugar over functions of the library and three builtins.
+//! `fit` and `expect`: sugar over functions of the library and a builtin.
 
 use super::call::ArgVal;
+use super::leaves::carries;
 use super::value::{FnVal, Lit, Val};
 use super::{Checker, ExpectationSite, messages};
 use crate::base::ops::{ReduceKind, ScalarOp};
@@ -25,10 +26,8 @@ impl Checker {
         for field in &fit.fields {
             let name = field.name.name.as_str();
             if let ("over", ExprKind::Name(axis)) = (name, &field.value.kind) {
-                over = self.axis(&ast::Ident { name: axis.clone(), span: field.value.span });
-                if over.is_none() {
-                    return Val::Error;
-                }
+                let Some(axis) = self.axis(&ast::Ident { name: axis.clone(), span: field.value.span }) else { return Val::Error };
+                over = Some((axis, field.value.span));
                 continue;
             }
             let val = self.expr(&field.value);
@@ -44,10 +43,15 @@ impl Checker {
                 (_, val) => args.push(ArgVal { name: Some(field.name.clone()), val, span: field.value.span }),
             }
         }
-        let (Some(over), Some((init, at))) = (over, init) else {
+        let (Some((over, over_span)), Some((init, at))) = (over, init) else {
             self.error(messages::fit_needs(span, if over.is_none() { "over" } else { "init" }));
             return Val::Error;
         };
+        let data = args.iter().find(|arg| arg.name.as_ref().is_some_and(|name| name.name == "data"));
+        if let Some(data) = data.filter(|data| !carries(&data.val, &[over])) {
+            self.error(messages::nothing_carries(over_span, &[over], &data.val.ty()).label(data.span, "in this data"));
+            return Val::Error;
+        }
         let key = match key {
             Some(key) => key,
             None => {
@@ -97,34 +101,6 @@ impl Checker {
             ("state".to_string(), state),
             ("metrics".to_string(), metrics.unwrap_or(Val::record(Vec::new()))),
         ])
-    }
-
-    pub(super) fn plot(&mut self, plot: &ast::PlotItem) {
-        let span = plot.span;
-        const KINDS: &[&str] = &["lines", "bars", "scatter", "heatmap", "histogram"];
-        if !KINDS.contains(&plot.kind.name.as_str()) {
-            self.error(messages::unknown_plot(plot.kind.span, &plot.kind.name, KINDS));
-            return;
-        }
-        let mut args = vec![self.string(&plot.kind.name, span)];
-        for field in &plot.fields {
-            let axis = match &field.value.kind {
-                ExprKind::Name(name) if !self.frame().vars.iter().any(|var| var.name == *name) => {
-                    self.find_axis(name).filter(|axes| axes.len() == 1).map(|_| name.clone())
-                }
-                _ => None,
-            };
-            let val = match axis {
-                Some(name) => Val::Lit(Lit::Str(name)),
-                None => self.expr(&field.value),
-            };
-            if val.is_error() {
-                return;
-            }
-            args.push(self.string(&field.name.name, field.name.span));
-            args.push(self.pack(&val, field.value.span));
-        }
-        self.push_stmt(Vec::new(), Op::Builtin { name: "plot", axes: vec![], args }, span);
     }
 
     pub(super) fn expect(&mut self, lines: &[ast::Expectation]) {

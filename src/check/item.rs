@@ -15,13 +15,14 @@ use crate::syntax::ast::{self, ExprKind, Item, ItemKind, StmtKind};
 use std::rc::Rc;
 
 impl Checker {
-    pub(super) fn check_items(&mut self, id: ModId, _file: FileId, program: &ast::Program) {
+    pub(super) fn check_items(&mut self, id: ModId, file: FileId, program: &ast::Program) {
         for item in &program.items {
             self.declare(id, item);
         }
         for item in &program.items {
             self.code(id, item);
         }
+        self.unused_axes(id, file, program);
         if !self.modules[id.0].name.starts_with("std.") {
             for item in &program.items {
                 if let ItemKind::Fn(function) = &item.kind {
@@ -180,6 +181,7 @@ impl Checker {
             }
             let mut globals = Vec::new();
             let val = self.publish_value(&var.name, &var.val, span, &mut published);
+            self.move_losses(&var.val, &val);
             for leaf in val.leaves() {
                 if let Val::Global(global, _) = leaf {
                     globals.push(global);

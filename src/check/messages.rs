@@ -3,6 +3,7 @@
 //! First a sentence that makes sense alone; then what was found and what was needed; then at most one help with
 //! code that would compile.
 
+use super::functions::Bound;
 use super::operators::Operand;
 use super::value::Val;
 use crate::base::axis::Axis;
@@ -12,6 +13,7 @@ use crate::base::span::Span;
 use crate::base::suggest::closest;
 use crate::ir::{AxisSet, Elem, Type};
 use crate::syntax::ast::Ident;
+use crate::syntax::slips;
 
 type D = Diagnostic;
 
@@ -52,7 +54,10 @@ pub(super) fn unknown_name(span: Span, name: &str, known: &[String], is_axis: bo
     if is_axis {
         return d.note("note", format!("`{name}` is an axis; axes stand in brackets, before `[` in a type, or after `in`"));
     }
-    did_you_mean(d, name, known)
+    match slips::unknown_name(name) {
+        Some(help) => d.help(help),
+        None => did_you_mean(d, name, known),
+    }
 }
 
 pub(super) fn unknown_axis(span: Span, name: &str, known: &[String]) -> D {
@@ -108,9 +113,10 @@ pub(super) fn unknown_field(span: Span, name: &str, ty: &Type) -> D {
     match ty {
         Type::Record(fields) => {
             let known: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
-            did_you_mean(d, name, &known)
+            let near = did_you_mean(d, name, &known);
+            if near.help.is_some() { near } else { Diagnostic { help: slips::unknown_field(name).map(str::to_string), ..near } }
         }
-        _ => d,
+        _ => Diagnostic { help: slips::unknown_field(name).map(str::to_string), ..d },
     }
 }
 
@@ -132,17 +138,62 @@ pub(super) fn reads_mutable_top_level(span: Span, name: &str) -> D {
 
 // ---- axes ----------------------------------------------------------------------------------------------------
 
-pub(super) fn missing_axis(span: Span, axis: Axis, ty: &Type, why: &str) -> D {
+pub(super) fn missing_axis(span: Span, axis: Axis, name: Option<&str>, ty: &Type, why: &str) -> D {
     let needed = match ty {
         Type::Tensor(elem, axes) => format!("{elem}[{}, ..]", axes.with(axis)),
         other => other.to_string(),
     };
-    let d = D::error("E012", span, format!("this has no axis `{axis}`")).here(why);
+    let who = name.map_or_else(|| "this".to_string(), |name| format!("`{name}`"));
+    let d = D::error("E012", span, format!("{who} has no axis `{axis}`")).here(why);
     let d = d.note("found", ty.to_string()).note("needed", needed);
-    match ty.axes().and_then(|axes| axes.iter().next().map(|first| (first, axes.len()))) {
-        Some((only, 1)) => d.help(format!("its one axis is `{only}`:  [{only}]")),
+    let own: Vec<String> = ty.axes().map(|axes| axes.iter().map(Axis::shown).collect()).unwrap_or_default();
+    match (closest(&axis.shown(), own.iter().map(String::as_str)), own.as_slice()) {
+        (Some(near), _) => d.help(format!("did you mean `{near}`?")),
+        (None, [only]) => d.help(format!("its only axis is `{only}`")),
         _ => d,
     }
+}
+
+pub(super) fn nothing_carries(span: Span, axes: &[Axis], ty: &Type) -> D {
+    let names: Vec<String> = axes.iter().map(|axis| axis.to_string()).collect();
+    D::error("E012", span, format!("nothing here has the axis `{}`", names.join("` and `"))).note("found", ty.to_string())
+}
+
+pub(super) fn dots(span: Span, name: &str, is_row: bool) -> D {
+    if is_row {
+        return D::error("E011", span, format!("`{name}` stands for any number of axes")).help(format!("write it with dots:  ..{name}"));
+    }
+    D::error("E011", span, format!("`{name}` is one axis; dots stand before a parameter for any number of axes"))
+        .help(format!("write it without dots:  {name}"))
+}
+
+pub(super) fn range_keeps_axis(span: Span, axis: Axis) -> D {
+    D::error("E020", span, format!("a part of `{axis}` needs an axis of its own"))
+        .note("note", format!("an index of the part would count from another place than an index of `{axis}`"))
+        .help(format!("axis some_{axis}"))
+}
+
+pub(super) fn other_length(span: Span, axis: Axis, declared: i64, made: i64) -> D {
+    D::error("E034", span, format!("this makes `{axis}` {made} long, and it is declared with {declared}"))
+        .help("name another axis for this part, or declare the axis without a length")
+}
+
+pub(super) fn unused_axis(span: Span, name: &str) -> D {
+    D::error("E017", span, format!("nothing uses the axis `{name}`"))
+        .note("note", "perhaps another axis is written where this one is meant")
+        .help("use it, or remove it here")
+}
+
+pub(super) fn plot_needs(span: Span) -> D {
+    D::error("E014", span, "a plot needs the field `y`: what is drawn").help("plot lines { y: curve, x: pos }")
+}
+
+pub(super) fn plot_leaves_axes(span: Span, ty: &Type, over: &AxisSet) -> D {
+    let d = match over.is_empty() {
+        true => D::error("E032", span, "`x` and `by` of a plot are two different axes"),
+        false => D::error("E032", span, format!("the plot does not say what to do with [{over}]")),
+    };
+    d.note("found", ty.to_string()).help("one axis runs along `x`, one makes series with `by`; reduce the others")
 }
 
 pub(super) fn axis_is_there(span: Span, axis: Axis, ty: &Type) -> D {
@@ -250,10 +301,17 @@ pub(super) fn mismatch_text(span: Span, what: &str, found: &Type, needed: &str) 
     D::error("E013", span, format!("`{what}` needs {needed}")).note("found", found.to_string())
 }
 
-pub(super) fn argument(span: Span, function: &str, param: &str, found: &Type, needed: &Type) -> D {
-    D::error("E013", span, format!("`{param}` of `{function}` does not take this"))
-        .note("found", found.to_string())
-        .note("needed", needed.to_string())
+pub(super) fn argument(span: Span, function: &str, param: &str, found: &Type, needed: &str) -> D {
+    D::error("E013", span, format!("`{param}` of `{function}` does not take this")).note("found", found.to_string()).note("needed", needed)
+}
+
+pub(super) fn wrong_argument_element(span: Span, function: &str, param: &str, found: &Type, bound: Bound) -> D {
+    let kind = if bound == Bound::Float { "floats" } else { "numbers" };
+    let d = D::error("E022", span, format!("`{param}` of `{function}` takes {kind}")).note("found", found.to_string());
+    match found.elem() {
+        Some(Elem::Index(_)) => d.help("an index becomes a number by  int(i)"),
+        _ => d.help("convert it:  f32(x)"),
+    }
 }
 
 pub(super) fn not_a_number(span: Span, op: ScalarOp, found: &Type) -> D {
