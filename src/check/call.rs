@@ -238,7 +238,10 @@ impl Checker {
             val
         };
         let val = match &result {
-            Some(ty) => self.conform(val, ty, item.result.as_ref().map_or(item.span, |ty| ty.span), &format!("the result of `{}`", item.name.name)),
+            Some(ty) => {
+                let at = body.stmts.last().map_or(item.name.span, |last| last.span);
+                self.conform(val, ty, at, &format!("the result of `{}`", item.name.name))
+            }
             None => val,
         };
         self.frames.pop();
@@ -262,7 +265,7 @@ impl Checker {
     /// A call of a function of its own, made once for each combination of argument types.
     fn call_instance(&mut self, module: ModId, item: &Rc<ast::FnItem>, signature: &Signature, result: Option<Type>, body: &ast::Block, span: Span) -> Val {
         let Some(result) = result.filter(|_| signature.fully_typed()) else {
-            self.error(messages::needs_types(item.span, &item.name.name));
+            self.error(messages::needs_types(item.name.span, &item.name.name));
             return Val::Error;
         };
         let vars = self.frame().vars.clone();

@@ -240,6 +240,10 @@ impl Checker {
         if vals.iter().any(|(val, _)| val.is_error()) {
             return Val::Error;
         }
+        if let Some((_, at)) = vals.iter().find(|(val, _)| matches!(val, Val::Fn(_))) {
+            self.error(messages::function_as_value(*at));
+            return Val::Error;
+        }
         // Literals take the type of the first item that has one.
         let floats = vals.iter().any(|(val, _)| matches!(val, Val::Lit(Lit::Float(_))));
         let first = vals.iter().find(|(val, _)| !val.adapts()).map(|(val, _)| val.ty());

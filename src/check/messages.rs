@@ -73,7 +73,7 @@ pub(super) fn row_where_axis_needed(span: Span, name: &str) -> D {
 }
 
 pub(super) fn unknown_module(span: Span, name: &str, known: &[String]) -> D {
-    let known: Vec<String> = known.iter().map(|name| format!("std.{name}")).collect();
+    let known: Vec<String> = known.iter().map(|name| format!("std.{}", name.trim_start_matches("std."))).collect();
     did_you_mean(D::error("E043", span, format!("there is no module `{name}`")), name, &known)
 }
 
@@ -91,7 +91,7 @@ pub(super) fn unknown_in_module(span: Span, name: &str, module: &str, known: &[S
 }
 
 pub(super) fn private(span: Span, name: &str, module: &str) -> D {
-    D::error("E010", span, format!("`{name}` is private to `{module}`")).help(format!("if it is yours, write  pub fn {name}"))
+    D::error("E010", span, format!("`{name}` is private to `{module}`")).note("note", "other files see only what is marked `pub`")
 }
 
 pub(super) fn module_as_value(span: Span, name: &str) -> D {
@@ -128,7 +128,7 @@ pub(super) fn unknown_site(span: Span, name: &str, known: &[String]) -> D {
     let mut names = known.to_vec();
     names.dedup();
     did_you_mean(D::error("E016", span, format!("the model has no site `{name}`")), name, &names)
-        .note("note", format!("its sites are {}", names.join(", ")))
+        .note("note", format!("its sites: {}", names.join(", ")))
 }
 
 pub(super) fn reads_mutable_top_level(span: Span, name: &str) -> D {
@@ -170,7 +170,7 @@ pub(super) fn dots(span: Span, name: &str, is_row: bool) -> D {
 pub(super) fn range_keeps_axis(span: Span, axis: Axis) -> D {
     D::error("E020", span, format!("a part of `{axis}` needs an axis of its own"))
         .note("note", format!("an index of the part would count from another place than an index of `{axis}`"))
-        .help(format!("axis some_{axis}"))
+        .help(format!("declare a new one:  axis some_{axis}"))
 }
 
 pub(super) fn other_length(span: Span, axis: Axis, declared: i64, made: i64) -> D {
@@ -199,7 +199,7 @@ pub(super) fn plot_leaves_axes(span: Span, ty: &Type, over: &AxisSet) -> D {
 pub(super) fn axis_is_there(span: Span, axis: Axis, ty: &Type) -> D {
     D::error("E020", span, format!("the axis `{axis}` is there already"))
         .note("found", ty.to_string())
-        .help("name a new axis:  axis other")
+        .help("declare a new one:  axis other")
 }
 
 pub(super) fn axis_twice(span: Span, axis: Axis) -> D {
@@ -211,14 +211,15 @@ pub(super) fn bare_axis(span: Span, name: &str) -> D {
         .help(format!("one index is  x[{name}: 3], a range  x[{name} -> part: 0..8], a reduction  mean[{name}](x)"))
 }
 
-pub(super) fn no_common_axis(span: Span, first: &Operand, second: &Operand) -> D {
+/// `help` says how the same is written if it is meant.
+pub(super) fn no_common_axis(span: Span, first: &Operand, second: &Operand, help: String) -> D {
     let all = first.0.axes().unwrap_or_default().union(&second.0.axes().unwrap_or_default());
     let elem = first.0.elem().map(|elem| elem.to_string()).unwrap_or_default();
     D::error("E021", span, "these two tensors have no axis in common")
         .label(first.1, first.0.ty().to_string())
         .label(second.1, second.0.ty().to_string())
         .note("note", format!("this would build {elem}[{all}]"))
-        .help("if that is meant, write  outer(a, b)  for a product, or  expand[axis](a)  first")
+        .help(help)
 }
 
 pub(super) fn grows(span: Span, all: &AxisSet) -> D {
@@ -226,8 +227,8 @@ pub(super) fn grows(span: Span, all: &AxisSet) -> D {
         .help("state the type if that is meant:  let x: f32[..] = ...")
 }
 
-pub(super) fn outer_shares(span: Span, axis: Axis) -> D {
-    D::error("E021", span, format!("both sides have the axis `{axis}`, so `outer` is not needed")).help("write  a * b")
+pub(super) fn outer_shares(span: Span, axis: Axis, left: &str, right: &str) -> D {
+    D::error("E021", span, format!("both sides have the axis `{axis}`, so `outer` is not needed")).help(format!("write  {left} * {right}"))
 }
 
 pub(super) fn needs_axes(span: Span, name: &str, ty: &Type) -> D {
@@ -284,14 +285,26 @@ pub(super) fn open_range(span: Span) -> D {
 }
 
 pub(super) fn cannot_loop(span: Span, ty: &Type) -> D {
-    D::error("E013", span, "a loop runs over a range, an axis, a list, or a tensor with one axis").note("found", ty.to_string())
+    D::error("E013", span, "a loop runs over a range, an axis, a list, or a tensor with one axis")
+        .note("found", ty.to_string())
+        .help("for i in 0..n { ... }")
 }
 
 // ---- types ---------------------------------------------------------------------------------------------------
 
 pub(super) fn mismatch(span: Span, what: &str, found: &Type, needed: &Type) -> D {
-    let d = D::error("E013", span, format!("{what}: the types differ")).note("found", found.to_string()).note("needed", needed.to_string());
+    let shown = match found {
+        Type::Record(_) | Type::Fn(..) | Type::Unit => "this".to_string(),
+        other => format!("`{other}`"),
+    };
+    // Some reasons are sentences of their own, the others name the place.
+    let message = match ["every ", "both ", "a key "].iter().any(|start| what.starts_with(start)) {
+        true => format!("{shown} does not fit: {what}"),
+        false => format!("{shown} does not fit {what}"),
+    };
+    let d = D::error("E013", span, message).note("found", found.to_string()).note("needed", needed.to_string());
     match (found, needed) {
+        (Type::Tensor(Elem::Bool, axes), needed) if *needed == Type::BOOL => d.help(format!("any[{axes}](x)  or  all[{axes}](x)")),
         (Type::Tensor(a, x), Type::Tensor(b, y)) if x == y && a != b && b.is_float() => d.help(format!("convert it:  {b}(x)")),
         _ => d,
     }
@@ -305,6 +318,22 @@ pub(super) fn argument(span: Span, function: &str, param: &str, found: &Type, ne
     D::error("E013", span, format!("`{param}` of `{function}` does not take this")).note("found", found.to_string()).note("needed", needed)
 }
 
+pub(super) fn other_argument_element(span: Span, function: &str, param: &str, found: &Type, needed: Elem) -> D {
+    D::error("E022", span, format!("`{param}` of `{function}` takes {needed} here"))
+        .note("found", found.to_string())
+        .help(format!("convert it:  {needed}(x)"))
+}
+
+pub(super) fn plot_by(span: Span, ty: &Type) -> D {
+    D::error("E013", span, "`by` names an axis of `y`, which makes the series").note("found", ty.to_string())
+}
+
+pub(super) fn data_lacks_axis(span: Span, axis: Axis, field: &str, ty: &Type) -> D {
+    D::error("E012", span, format!("`{field}` of the data has no axis `{axis}`"))
+        .note("found", ty.to_string())
+        .help("the loss may read what is the same for all of them directly")
+}
+
 pub(super) fn wrong_argument_element(span: Span, function: &str, param: &str, found: &Type, bound: Bound) -> D {
     let kind = if bound == Bound::Float { "floats" } else { "numbers" };
     let d = D::error("E022", span, format!("`{param}` of `{function}` takes {kind}")).note("found", found.to_string());
@@ -315,7 +344,8 @@ pub(super) fn wrong_argument_element(span: Span, function: &str, param: &str, fo
 }
 
 pub(super) fn not_a_number(span: Span, op: ScalarOp, found: &Type) -> D {
-    D::error("E013", span, format!("{} works on numbers and tensors", operator(op))).note("found", found.to_string())
+    let d = D::error("E013", span, format!("{} works on numbers and tensors", operator(op))).note("found", found.to_string());
+    if *found == Type::Str { d.help("values are put into a text by curly brackets:  \"n = {n}\"") } else { d }
 }
 
 pub(super) fn elements_differ(span: Span, first: &Operand, second: &Operand) -> D {
@@ -417,13 +447,13 @@ pub(super) fn missing_argument(span: Span, who: &str, name: &str) -> D {
 
 pub(super) fn ambiguous(span: Span, name: &str, open: &[String]) -> D {
     D::error("E032", span, format!("`{name}` could mean more than one choice of axes"))
-        .note("note", format!("left open: {}", open.join(", ")))
-        .help(format!("name the axes:  {name}[{}](...)", open.join(", ")))
+        .note("note", format!("left open: `{}`", open.join("`, `")))
+        .help(format!("name an axis for each, in this order:  {name}[{}](...)", open.join(", ")))
 }
 
 pub(super) fn open_parameters(span: Span, name: &str, open: &[String]) -> D {
-    D::error("E030", span, format!("no argument of `{name}` tells {}", open.join(", ")))
-        .help(format!("name the axes:  {name}[{}](...)", open.join(", ")))
+    D::error("E030", span, format!("no argument of `{name}` tells which axes `{}` are", open.join("`, `")))
+        .help(format!("name an axis for each, in this order:  {name}[{}](...)", open.join(", ")))
 }
 
 pub(super) fn too_many_axes(span: Span, name: &str, given: usize, taken: usize) -> D {
@@ -502,8 +532,16 @@ pub(super) fn not_a_loss(span: Span, ty: &Type) -> D {
 }
 
 pub(super) fn fit_needs(span: Span, field: &str) -> D {
-    D::error("E014", span, format!("`fit` needs the field `{field}`"))
-        .help("fit name { data: {x: x}, over: sample, init: fn(key) => .., loss: fn(p, b) => .., optim: adam(), steps: 100, batch: 64 }")
+    let example = match field {
+        "data" => "data: { x: x }",
+        "over" => "over: sample",
+        "init" => "init: fn(key) => zeros[dmodel]()",
+        "loss" => "loss: fn(p, b) => mse(b.x, p)",
+        "optim" => "optim: adam(lr: 1e-3)",
+        "steps" => "steps: 1_000",
+        _ => "batch: 64",
+    };
+    D::error("E014", span, format!("`fit` needs the field `{field}`")).help(example)
 }
 
 pub(super) fn unknown_plot(span: Span, name: &str, known: &[&str]) -> D {
@@ -511,8 +549,8 @@ pub(super) fn unknown_plot(span: Span, name: &str, known: &[&str]) -> D {
     did_you_mean(D::error("E010", span, format!("there is no plot `{name}`")), name, &names).note("note", format!("plots are {}", known.join(", ")))
 }
 
-pub(super) fn exact_float(span: Span, text: &str) -> D {
-    D::error("E050", span, "floats are not compared for equality").help(format!("{text} ~ 0.5 +- 0.01"))
+pub(super) fn exact_float(span: Span, text: &str, wanted: &str) -> D {
+    D::error("E050", span, "floats are not compared for equality").help(format!("{text} ~ {wanted} +- 0.01"))
 }
 
 pub(super) fn input_not_file(span: Span) -> D {

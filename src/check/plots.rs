@@ -77,6 +77,10 @@ impl Checker {
                 return false;
             }
         }
+        if let Some(by) = field("by").filter(|by| by.axis.is_none()) {
+            self.error(messages::plot_by(by.span, &by.val.ty()));
+            return false;
+        }
         let by = field("by").and_then(|by| by.axis);
         let along = field("x").and_then(|x| match x.val.axes() {
             Some(own) if x.axis.is_none() && own.len() == 1 && kind != "scatter" => own.iter().next(),

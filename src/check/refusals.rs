@@ -40,6 +40,9 @@ impl Checker {
             if let Some(bound) = refused_element(call.signature, *want, *elem) {
                 return messages::wrong_argument_element(at, call.function, param, found, bound);
             }
+            if want.is_float() && elem != want && matches!(elem, Elem::F32 | Elem::F64 | Elem::Int | Elem::Bool) {
+                return messages::other_argument_element(at, call.function, param, found, *want);
+            }
             let missing = axes.iter().find(|&axis| call.signature.generic(axis).is_none() && !own.contains(axis));
             if let (Some(axis), Some(given)) = (missing, given) {
                 let why = format!("`{}` needs this axis", call.function);
@@ -58,6 +61,14 @@ impl Checker {
         if text == found.to_string() {
             diagnostic.notes.retain(|(key, _)| *key != "needed");
             return diagnostic.note("note", "no choice of axes fits all arguments together");
+        }
+        if let Some(text) = fields_apart(needed, found) {
+            return diagnostic.note("note", text);
+        }
+        if let (Type::Tensor(_, wanted), Type::Tensor(_, own)) = (needed, found)
+            && wanted.iter().all(|axis| call.signature.generic(axis).is_none())
+        {
+            return diagnostic.note("note", format!("there is no place for [{}]", own.minus(wanted)));
         }
         match open_names(call.signature, needed).as_slice() {
             [] => diagnostic,
@@ -82,6 +93,20 @@ fn mentions(ty: &Type, axis: Axis) -> bool {
         Type::Record(fields) => fields.iter().any(|(_, ty)| mentions(ty, axis)),
         Type::List(item) => mentions(item, axis),
         _ => false,
+    }
+}
+
+/// Which fields a record lacks, or has too many.
+fn fields_apart(needed: &Type, found: &Type) -> Option<String> {
+    let (Type::Record(wanted), Type::Record(given)) = (needed, found) else { return None };
+    let without = |some: &[(String, Type)], others: &[(String, Type)]| {
+        let names = some.iter().map(|(name, _)| name).filter(|name| !others.iter().any(|(other, _)| other == *name));
+        names.map(|name| format!("`{name}`")).collect::<Vec<String>>().join(", ")
+    };
+    match (without(wanted, given), without(given, wanted)) {
+        (missing, _) if !missing.is_empty() => Some(format!("it lacks {missing}")),
+        (_, extra) if !extra.is_empty() => Some(format!("it has {extra} too many")),
+        _ => None,
     }
 }
 

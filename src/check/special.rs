@@ -146,7 +146,8 @@ impl Checker {
             return self.wrong_kind(a, "outer", &a.val.ty(), "two tensors");
         };
         if let Some(shared) = first.intersect(&second).iter().next() {
-            self.error(messages::outer_shares(span, shared));
+            let (left, right) = (self.sources.slice(a.span).to_string(), self.sources.slice(b.span).to_string());
+            self.error(messages::outer_shares(span, shared, &left, &right));
             return Val::Error;
         }
         if x != y {
