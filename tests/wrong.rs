@@ -39,8 +39,9 @@ fn told(path: &Path) -> (Vec<Diagnostic>, String) {
 }
 
 /// What a message must never show: types and ids of the compiler, and places left open.
-const NEVER: &[&str] =
-    &["Some(", "None)", "Elem", "Tensor(", "Index(", "LocalId", "GlobalId", "AxisSet", "Val::", "Type::", "Span", "%", "[?", "expected_"];
+const NEVER: &[&str] = &[
+    "Some(", "None)", "Elem", "Tensor(", "Index(", "LocalId", "GlobalId", "AxisSet", "Val::", "Type::", "Span", "%", "[?", "expected_",
+];
 
 /// What is wrong with a message as a message.
 fn faults_of(diagnostic: &Diagnostic) -> Vec<String> {

@@ -180,6 +180,10 @@ impl Checker {
                 continue;
             }
             let mut globals = Vec::new();
+            if var.val.is_error() && self.errors.is_empty() {
+                // What failed must have said so; a value that is lost in silence is a fault of the checker.
+                self.error(messages::lost(span));
+            }
             let val = self.publish_value(&var.name, &var.val, span, &mut published);
             self.move_losses(&var.val, &val);
             for leaf in val.leaves() {

@@ -484,6 +484,10 @@ pub(super) fn function_chosen_at_run_time(span: Span) -> D {
 
 // ---- statements ----------------------------------------------------------------------------------------------
 
+pub(super) fn lost(span: Span) -> D {
+    D::error("E099", span, "the checker lost this value without a reason").help("this is a fault of locus; please report it")
+}
+
 pub(super) fn return_at_top(span: Span) -> D {
     D::error("E014", span, "`return` stands outside a function")
 }
@@ -522,7 +526,7 @@ pub(super) fn two_open_loops(span: Span, axes: &[Axis]) -> D {
 }
 
 pub(super) fn not_differentiable_argument(span: Span, ty: &Type) -> D {
-    D::error("E013", span, "a gradient is taken by floats, and this has something else").note("found", ty.to_string())
+    D::error("E064", span, "a gradient is taken by floats, and this has something else").note("found", ty.to_string())
 }
 
 pub(super) fn not_a_loss(span: Span, ty: &Type) -> D {
