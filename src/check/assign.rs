@@ -144,7 +144,7 @@ impl Checker {
             };
             let found = self.axis(axis)?;
             if !rest.remove(found) {
-                self.error(messages::missing_axis(axis.span, found, &old.ty(), "this needs the axis"));
+                self.error(self.missing_axis(axis.span, found, old, "this needs the axis"));
                 return None;
             }
             let index = self.expr(value);

@@ -27,21 +27,27 @@ impl Checker {
 
     /// `mean[pos]`, `top[feature -> rank]`: the axes in order.
     fn axis_arguments(&mut self, inner: Rc<FnVal>, parts: &[Bracket], span: Span) -> Val {
-        let mut axes = Vec::new();
+        let mut axes: Vec<Axis> = Vec::new();
         for part in parts {
-            match part {
-                Bracket::Axis(axis) => match self.axes_of_ref(axis) {
-                    Some(found) => axes.extend(found),
-                    None => return Val::Error,
-                },
+            let found = match part {
+                Bracket::Axis(axis) => self.axes_of_ref(axis).map(|found| vec![(found, axis.name.span)]),
                 Bracket::Rename { axis, to } => match (self.axis(axis), self.axis(to)) {
-                    (Some(from), Some(to)) => axes.extend([from, to]),
-                    _ => return Val::Error,
+                    (Some(from), Some(made)) => Some(vec![(vec![from], axis.span), (vec![made], to.span)]),
+                    _ => None,
                 },
                 _ => {
                     self.error(messages::index_into_function(span));
+                    None
+                }
+            };
+            let Some(found) = found else { return Val::Error };
+            for (found, at) in found {
+                if let Some(&twice) = found.iter().find(|axis| axes.contains(axis)) {
+                    self.error(messages::axis_twice(at, twice));
                     return Val::Error;
                 }
+                self.note_axis_argument(&found, at);
+                axes.extend(found);
             }
         }
         Val::Fn(Rc::new(FnVal::WithAxes { inner, axes }))
@@ -59,16 +65,24 @@ impl Checker {
                 self.error(messages::bare_axis(axis.name.span, &axis.name.name));
                 Val::Error
             }
-            Bracket::Index { axis, value } => match self.axis_of_value(axis, &axes, &ty) {
+            Bracket::Index { axis, value } => match self.axis_of_value(axis, &axes, &val) {
                 Some(at) => self.index(val, elem, axes, at, value),
                 None => Val::Error,
             },
             Bracket::Slice { axis, to, range } => {
-                let Some((at, to)) = self.renamed(axis, to, &axes, &ty) else { return Val::Error };
+                let Some((at, new)) = self.renamed(axis, to, &axes, &val) else { return Val::Error };
+                if at == new {
+                    self.error(messages::range_keeps_axis(to.span, at));
+                    return Val::Error;
+                }
+                if Checker::literal_length(range).is_some_and(|made| self.contradicts_length(new, made, range.span)) {
+                    return Val::Error;
+                }
+                let to = new;
                 self.slice(val, elem, axes, at, to, range)
             }
             Bracket::Rename { axis, to } => {
-                let Some((at, to)) = self.renamed(axis, to, &axes, &ty) else { return Val::Error };
+                let Some((at, to)) = self.renamed(axis, to, &axes, &val) else { return Val::Error };
                 let arg = self.id(&val, span);
                 self.emit(Op::Rename { arg, from: at, to }, Type::Tensor(elem, axes.without(at).with(to)), span)
             }
@@ -78,20 +92,20 @@ impl Checker {
     }
 
     /// The axis a part names, which the value must have.
-    fn axis_of_value(&mut self, name: &ast::Ident, axes: &AxisSet, ty: &Type) -> Option<Axis> {
+    fn axis_of_value(&mut self, name: &ast::Ident, axes: &AxisSet, val: &Val) -> Option<Axis> {
         let axis = self.axis(name)?;
         if !axes.contains(axis) {
-            self.error(messages::missing_axis(name.span, axis, ty, "this needs the axis"));
+            self.error(self.missing_axis(name.span, axis, val, "this needs the axis"));
             return None;
         }
         Some(axis)
     }
 
-    fn renamed(&mut self, axis: &ast::Ident, to: &ast::Ident, axes: &AxisSet, ty: &Type) -> Option<(Axis, Axis)> {
-        let from = self.axis_of_value(axis, axes, ty);
+    fn renamed(&mut self, axis: &ast::Ident, to: &ast::Ident, axes: &AxisSet, val: &Val) -> Option<(Axis, Axis)> {
+        let from = self.axis_of_value(axis, axes, val);
         let new = self.axis(to)?;
         if from? != new && axes.contains(new) {
-            self.error(messages::axis_is_there(to.span, new, ty));
+            self.error(messages::axis_is_there(to.span, new, &val.ty()));
             return None;
         }
         Some((from?, new))
@@ -166,7 +180,7 @@ impl Checker {
 
     fn split(&mut self, val: Val, elem: Elem, axes: AxisSet, axis: &ast::Ident, to: &[(ast::Ident, Option<ast::Expr>)], span: Span) -> Val {
         let ty = val.ty();
-        let Some(from) = self.axis_of_value(axis, &axes, &ty) else { return Val::Error };
+        let Some(from) = self.axis_of_value(axis, &axes, &val) else { return Val::Error };
         let rest = axes.without(from);
         let mut parts: Vec<Axis> = Vec::new();
         for (name, _) in to {
@@ -197,7 +211,7 @@ impl Checker {
         let mut parts = Vec::new();
         let mut rest = axes.clone();
         for name in from {
-            let Some(part) = self.axis_of_value(name, &rest, &ty) else { return Val::Error };
+            let Some(part) = self.axis_of_value(name, &rest, &val) else { return Val::Error };
             rest.remove(part);
             parts.push(part);
         }

@@ -24,6 +24,8 @@ impl Checker {
             pure: true,
         };
         self.builders.push(Builder { function, blocks: vec![Vec::new()], captured: Vec::new() });
+        let level = self.level();
+        self.forget_losses(level);
     }
 
     /// Closes the function on top; its captured values follow its own parameters. Returns it with the locals

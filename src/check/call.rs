@@ -2,9 +2,11 @@
 
 use super::functions::{GenericKind, Instance, Signature, returns_in_loop};
 use super::modules::ModId;
+use super::obituaries::verb_of_call;
+use super::refusals::Refused;
 use super::names::{Frame, Generics};
 use super::sizes::SizeScope;
-use super::solve::{Failure, Solver, Subst};
+use super::solve::{Solver, Subst};
 use super::value::{Closure, FnVal, Val};
 use super::{Checker, messages};
 use crate::base::axis::Axis;
@@ -39,7 +41,13 @@ impl Checker {
             vals.push(ArgVal { name: arg.name.clone(), val, span: arg.value.span });
         }
         match f {
-            Val::Fn(f) => self.call(&f, None, vals, span),
+            Val::Fn(f) => {
+                let operands: Vec<Val> = vals.iter().map(|arg| arg.val.clone()).collect();
+                let val = self.call(&f, None, vals, span);
+                let verb = verb_of_call(callee);
+                self.note_losses(&val, &operands, span, |_| verb.to_string());
+                val
+            }
             Val::Error => Val::Error,
             other => {
                 self.error(messages::not_a_function(callee.span, &other.ty()));
@@ -168,16 +176,8 @@ impl Checker {
         match outcome.and_then(|()| solver.solve()) {
             Ok(subst) => Some(subst),
             Err(failure) => {
-                let diagnostic = match failure {
-                    Failure::Argument { arg, needed, found } => {
-                        let at = bound.get(arg).and_then(|arg| arg.as_ref()).map_or(span, |arg| arg.span);
-                        let (name, _) = &signature.params[arg];
-                        messages::argument(at, &item.name.name, name, &found, &needed)
-                    }
-                    Failure::Ambiguous(open) => messages::ambiguous(span, &item.name.name, &open),
-                    Failure::Open(open) => messages::open_parameters(span, &item.name.name, &open),
-                    Failure::TooManyAxes { given, taken } => messages::too_many_axes(span, &item.name.name, given, taken),
-                };
+                let call = Refused { function: &item.name.name, signature, bound, span };
+                let diagnostic = self.refused(&call, failure);
                 self.error(diagnostic);
                 None
             }
@@ -238,7 +238,10 @@ impl Checker {
             val
         };
         let val = match &result {
-            Some(ty) => self.conform(val, ty, item.result.as_ref().map_or(item.span, |ty| ty.span), &format!("the result of `{}`", item.name.name)),
+            Some(ty) => {
+                let at = body.stmts.last().map_or(item.name.span, |last| last.span);
+                self.conform(val, ty, at, &format!("the result of `{}`", item.name.name))
+            }
             None => val,
         };
         self.frames.pop();
@@ -262,7 +265,7 @@ impl Checker {
     /// A call of a function of its own, made once for each combination of argument types.
     fn call_instance(&mut self, module: ModId, item: &Rc<ast::FnItem>, signature: &Signature, result: Option<Type>, body: &ast::Block, span: Span) -> Val {
         let Some(result) = result.filter(|_| signature.fully_typed()) else {
-            self.error(messages::needs_types(item.span, &item.name.name));
+            self.error(messages::needs_types(item.name.span, &item.name.name));
             return Val::Error;
         };
         let vars = self.frame().vars.clone();
@@ -350,9 +353,12 @@ pub(super) fn generics_of(signature: &Signature, subst: &Subst) -> Generics {
                     generics.elems.push((generic.name.clone(), elem));
                 }
             }
-            _ => {
+            kind => {
                 let axes = subst.axes.get(&generic.placeholder).cloned().unwrap_or_default();
                 generics.axes.push((generic.name.clone(), axes));
+                if kind == GenericKind::Row {
+                    generics.rows.push(generic.name.clone());
+                }
             }
         }
     }

@@ -132,7 +132,10 @@ impl Checker {
             ),
             (_, Val::Local { ty, .. }) => match self.try_conform(val, ty, span) {
                 Some(val) => self.materialize(&val, span),
-                None => Val::Error,
+                None => {
+                    self.error(messages::branches_differ(span, &val.ty(), ty));
+                    Val::Error
+                }
             },
             _ => val.clone(),
         }
@@ -162,9 +165,9 @@ impl Checker {
                 Some(Val::record(fields))
             }
             (a, b) if a.ty() == b.ty() => leaf(a.ty()),
-            (Val::Lit(_), Val::Lit(_)) => leaf(Type::FLOAT),
-            (a, b) if a.adapts() && b.ty().is_scalar() => leaf(b.ty()),
-            (a, b) if b.adapts() && a.ty().is_scalar() => leaf(a.ty()),
+            (a, b) if a.adapts() && b.adapts() => leaf(Type::FLOAT),
+            (a, b) if a.adapts() && takes_numbers(&b.ty()) => leaf(met(a, b.ty())),
+            (a, b) if b.adapts() && takes_numbers(&a.ty()) => leaf(met(b, a.ty())),
             (a, b) => match (a.ty(), b.ty()) {
                 (Type::List(x), Type::List(y)) if *x == Type::Error || *y == Type::Error => {
                     let item = if *x == Type::Error { y } else { x };
@@ -437,5 +440,18 @@ impl Checker {
             Some(Elem::Index(_)) => self.cast(val, Elem::Int, span),
             _ => val.clone(),
         }
+    }
+}
+
+/// A scalar that a number literal can become.
+fn takes_numbers(ty: &Type) -> bool {
+    ty.is_scalar() && ty.elem().is_some_and(|elem| elem.is_float() || elem == Elem::Int)
+}
+
+/// The type in which a literal and a scalar meet: an int beside 0.5 becomes a float.
+fn met(literal: &Val, scalar: Type) -> Type {
+    match literal {
+        Val::Lit(Lit::Float(_)) if scalar == Type::INT => Type::FLOAT,
+        _ => scalar,
     }
 }

@@ -51,7 +51,10 @@ impl Checker {
             for generic in &signature.generics {
                 match generic.kind {
                     GenericKind::Element(_) => generics.elems.push((generic.name.clone(), elem)),
-                    _ => generics.axes.push((generic.name.clone(), all.clone())),
+                    _ => {
+                        generics.axes.push((generic.name.clone(), all.clone()));
+                        generics.rows.push(generic.name.clone());
+                    }
                 }
             }
             return Some(generics);

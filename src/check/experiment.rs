@@ -1,8 +1,10 @@
-//! `fit`, `plot`, `expect`: sugar over functions of the library and three builtins.
+//! `fit` and `expect`: sugar over functions of the library and a builtin.
 
 use super::call::ArgVal;
+use super::leaves::carries;
 use super::value::{FnVal, Lit, Val};
 use super::{Checker, ExpectationSite, messages};
+use crate::base::axis::Axis;
 use crate::base::ops::{ReduceKind, ScalarOp};
 use crate::base::span::Span;
 use crate::ir::{Elem, LocalId, Op, Type};
@@ -25,10 +27,8 @@ impl Checker {
         for field in &fit.fields {
             let name = field.name.name.as_str();
             if let ("over", ExprKind::Name(axis)) = (name, &field.value.kind) {
-                over = self.axis(&ast::Ident { name: axis.clone(), span: field.value.span });
-                if over.is_none() {
-                    return Val::Error;
-                }
+                let Some(axis) = self.axis(&ast::Ident { name: axis.clone(), span: field.value.span }) else { return Val::Error };
+                over = Some((axis, field.value.span));
                 continue;
             }
             let val = self.expr(&field.value);
@@ -44,10 +44,24 @@ impl Checker {
                 (_, val) => args.push(ArgVal { name: Some(field.name.clone()), val, span: field.value.span }),
             }
         }
-        let (Some(over), Some((init, at))) = (over, init) else {
+        let (Some((over, over_span)), Some((init, at))) = (over, init) else {
             self.error(messages::fit_needs(span, if over.is_none() { "over" } else { "init" }));
             return Val::Error;
         };
+        let given = |name: &str| args.iter().find(|arg| arg.name.as_ref().is_some_and(|given| given.name == name));
+        if let Some(missing) = ["data", "loss", "optim", "steps", "batch"].into_iter().find(|name| given(name).is_none()) {
+            self.error(messages::fit_needs(span, missing));
+            return Val::Error;
+        }
+        let data = given("data").cloned();
+        if let Some((field, ty)) = data.as_ref().filter(|data| carries(&data.val, &[over])).and_then(|data| lacks("", &data.val, over)) {
+            self.error(messages::data_lacks_axis(over_span, over, &field, &ty));
+            return Val::Error;
+        }
+        if let Some(data) = data.filter(|data| !carries(&data.val, &[over])) {
+            self.error(messages::nothing_carries(over_span, &[over], &data.val.ty()).label(data.span, "in this data"));
+            return Val::Error;
+        }
         let key = match key {
             Some(key) => key,
             None => {
@@ -89,42 +103,18 @@ impl Checker {
             other => (Some(other.clone()), state, None),
         };
         let Some(loss) = loss else {
-            self.error(messages::not_a_loss(span, &val.ty()));
+            self.error(messages::not_a_loss(body_of(f, span), &val.ty()));
             return Val::Error;
         };
+        if !loss.is_error() && !(loss.ty().is_scalar() && loss.elem().is_some_and(Elem::is_float)) {
+            self.error(messages::not_a_loss(body_of(f, span), &loss.ty()));
+            return Val::Error;
+        }
         Val::record(vec![
             ("loss".to_string(), loss),
             ("state".to_string(), state),
             ("metrics".to_string(), metrics.unwrap_or(Val::record(Vec::new()))),
         ])
-    }
-
-    pub(super) fn plot(&mut self, plot: &ast::PlotItem) {
-        let span = plot.span;
-        const KINDS: &[&str] = &["lines", "bars", "scatter", "heatmap", "histogram"];
-        if !KINDS.contains(&plot.kind.name.as_str()) {
-            self.error(messages::unknown_plot(plot.kind.span, &plot.kind.name, KINDS));
-            return;
-        }
-        let mut args = vec![self.string(&plot.kind.name, span)];
-        for field in &plot.fields {
-            let axis = match &field.value.kind {
-                ExprKind::Name(name) if !self.frame().vars.iter().any(|var| var.name == *name) => {
-                    self.find_axis(name).filter(|axes| axes.len() == 1).map(|_| name.clone())
-                }
-                _ => None,
-            };
-            let val = match axis {
-                Some(name) => Val::Lit(Lit::Str(name)),
-                None => self.expr(&field.value),
-            };
-            if val.is_error() {
-                return;
-            }
-            args.push(self.string(&field.name.name, field.name.span));
-            args.push(self.pack(&val, field.value.span));
-        }
-        self.push_stmt(Vec::new(), Op::Builtin { name: "plot", axes: vec![], args }, span);
     }
 
     pub(super) fn expect(&mut self, lines: &[ast::Expectation]) {
@@ -201,7 +191,7 @@ impl Checker {
         }
         if found.elem().is_some_and(Elem::is_float) || wanted.elem().is_some_and(Elem::is_float) {
             if matches!(op, BinaryOp::Eq | BinaryOp::Ne) {
-                self.error(messages::exact_float(span, self.sources.slice(span)));
+                self.error(messages::exact_float(span, self.sources.slice(span), self.sources.slice(value.span)));
                 return None;
             }
             let found = self.float_value(&found, span, "what is compared");
@@ -211,6 +201,32 @@ impl Checker {
         let wanted = self.conform(wanted, &ty, value.span, "both sides of an expectation have one type");
         let found = self.materialize(&found, span);
         Some((found, wanted))
+    }
+}
+
+/// The first tensor of the data that has axes and lacks this one: its name and type.
+fn lacks(name: &str, val: &Val, axis: Axis) -> Option<(String, Type)> {
+    match val {
+        Val::Record(fields) => fields.iter().find_map(|(field, val)| {
+            let path = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
+            lacks(&path, val, axis)
+        }),
+        other => {
+            let without = other.axes().is_some_and(|own| !own.is_empty() && !own.contains(axis));
+            without.then(|| (name.to_string(), other.ty()))
+        }
+    }
+}
+
+/// Where a function says what it yields, for messages.
+fn body_of(f: &FnVal, otherwise: Span) -> Span {
+    match f {
+        FnVal::Lambda(closure) => match &closure.lambda.body.kind {
+            ExprKind::Block(block) => block.stmts.last().map_or(closure.lambda.span, |last| last.span),
+            _ => closure.lambda.body.span,
+        },
+        FnVal::Item { item, .. } => item.result.as_ref().map_or(item.name.span, |ty| ty.span),
+        _ => otherwise,
     }
 }
 

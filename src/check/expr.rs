@@ -1,6 +1,7 @@
 //! Expressions.
 
 use super::names::Meaning;
+use super::obituaries::verb_of_part;
 use super::value::{Closure, FnVal, Lit, Val};
 use super::{Checker, messages};
 use crate::base::span::Span;
@@ -29,7 +30,9 @@ impl Checker {
             }
             ExprKind::Binary { op, left, right, op_span } => {
                 let (a, b) = (self.expr(left), self.expr(right));
-                self.binary(*op, (a, left.span), (b, right.span), *op_span)
+                let val = self.binary(*op, (a.clone(), left.span), (b.clone(), right.span), *op_span);
+                self.note_losses(&val, &[a, b], span, |_| "went here".to_string());
+                val
             }
             ExprKind::Contract { left, right, axes, op_span } => self.contract(left, right, axes, *op_span),
             ExprKind::Range { .. } => {
@@ -39,7 +42,9 @@ impl Checker {
             ExprKind::Call { callee, args, .. } => self.call_expr(callee, args, span),
             ExprKind::Brackets { value, parts } => {
                 let val = self.expr(value);
-                self.brackets(val, parts, span)
+                let made = self.brackets(val.clone(), parts, span);
+                self.note_losses(&made, &[val], span, |axis| verb_of_part(parts, &axis.to_string()));
+                made
             }
             ExprKind::Field { value, name } => self.field_expr(value, name),
             ExprKind::If { test, then, other } => self.if_expr(test, then, other.as_deref(), span),
@@ -132,7 +137,7 @@ impl Checker {
             for axis in found {
                 for (val, expr) in [(&a, left), (&b, right)] {
                     if !val.axes().is_some_and(|axes| axes.contains(axis)) {
-                        let diagnostic = messages::missing_axis(name.span, axis, &val.ty(), "the contraction needs the axis");
+                        let diagnostic = self.missing_axis(name.span, axis, val, "the contraction needs the axis");
                         self.error(diagnostic.label(expr.span, format!("this is {}", val.ty())));
                         return Val::Error;
                     }
@@ -140,7 +145,9 @@ impl Checker {
                 over.insert(axis);
             }
         }
-        self.contraction(&a, &b, over, left.span, right.span, op_span)
+        let val = self.contraction(&a, &b, over, left.span, right.span, op_span);
+        self.note_losses(&val, &[a, b], left.span.to(right.span), |_| "was summed over here".to_string());
+        val
     }
 
     fn contraction(&mut self, a: &Val, b: &Val, over: crate::ir::AxisSet, left: Span, right: Span, span: Span) -> Val {
@@ -231,6 +238,10 @@ impl Checker {
             vals.push((val, item.span));
         }
         if vals.iter().any(|(val, _)| val.is_error()) {
+            return Val::Error;
+        }
+        if let Some((_, at)) = vals.iter().find(|(val, _)| matches!(val, Val::Fn(_))) {
+            self.error(messages::function_as_value(*at));
             return Val::Error;
         }
         // Literals take the type of the first item that has one.

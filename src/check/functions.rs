@@ -130,6 +130,9 @@ fn declare(generics: &mut Vec<Generic>, names: &mut Generics, name: &str, kind: 
         GenericKind::Element(_) => names.elems.push((name.to_string(), Elem::Index(placeholder))),
         _ => names.axes.push((name.to_string(), vec![placeholder])),
     }
+    if kind == GenericKind::Row {
+        names.rows.push(name.to_string());
+    }
     generics.push(Generic { name: name.to_string(), kind, placeholder });
 }
 

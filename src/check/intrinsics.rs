@@ -3,7 +3,7 @@
 use super::call::{ArgVal, shape_of};
 use super::functions::{GenericKind, Signature};
 use super::solve::Subst;
-use super::value::Val;
+use super::value::{Lit, Val};
 use super::{Checker, messages};
 use crate::base::axis::Axis;
 use crate::base::ops::{ReduceKind, ScalarOp};
@@ -35,7 +35,8 @@ impl Checker {
             return Val::Error;
         };
         if let Some(&missing) = axes.iter().find(|&&axis| !all.contains(axis)) {
-            self.error(messages::missing_axis(span, missing, &ty, &format!("`{}` needs this axis", kind.name())));
+            let place = self.axis_argument(missing, span);
+            self.error(self.missing_axis(place, missing, &arg.val, &format!("`{}` needs this axis", kind.name())));
             return Val::Error;
         }
         if !reduces(kind, *elem) || (matches!(kind, ReduceKind::ArgMax | ReduceKind::ArgMin) && axes.len() != 1) {
@@ -81,6 +82,12 @@ impl Checker {
                 (None, None) => (Val::Error, span),
             };
             let Some(pattern) = pattern else { continue };
+            if let ("n", &Val::Lit(Lit::Int(n))) = (param.name.name.as_str(), &val) {
+                let made = made_axes(signature, subst);
+                if made.into_iter().any(|axis| self.contradicts_length(axis, n, at)) {
+                    return Val::Error;
+                }
+            }
             let ty = subst.apply(pattern);
             let val = self.conform(val, &ty, at, &format!("the parameter `{}` of `{}`", param.name.name, item.name.name));
             let val = self.materialize(&val, at);
@@ -99,7 +106,7 @@ impl Checker {
             None => axis_generics(signature).iter().filter_map(|g| subst.axes.get(g)).flatten().copied().collect(),
         };
         for &axis in explicit.iter().filter(|&&axis| made.contains(axis) && !carried.contains(axis)) {
-            if !is_made(signature, subst, axis) && !knows_lengths(name) {
+            if !made_axes(signature, subst).contains(&axis) && !knows_lengths(name) {
                 args.push(self.axis_size(axis, span));
             }
         }
@@ -120,9 +127,10 @@ fn axis_generics(signature: &Signature) -> Vec<Axis> {
     plain.map(|g| g.placeholder).collect()
 }
 
-fn is_made(signature: &Signature, subst: &Subst, axis: Axis) -> bool {
-    let mut made = signature.generics.iter().filter(|g| g.kind == GenericKind::Made);
-    made.any(|g| subst.axes.get(&g.placeholder).is_some_and(|axes| axes.contains(&axis)))
+/// The axes that the call makes: those after `->`.
+fn made_axes(signature: &Signature, subst: &Subst) -> Vec<Axis> {
+    let made = signature.generics.iter().filter(|g| g.kind == GenericKind::Made);
+    made.filter_map(|g| subst.axes.get(&g.placeholder)).flatten().copied().collect()
 }
 
 fn reduces(kind: ReduceKind, elem: Elem) -> bool {

@@ -15,13 +15,14 @@ use crate::syntax::ast::{self, ExprKind, Item, ItemKind, StmtKind};
 use std::rc::Rc;
 
 impl Checker {
-    pub(super) fn check_items(&mut self, id: ModId, _file: FileId, program: &ast::Program) {
+    pub(super) fn check_items(&mut self, id: ModId, file: FileId, program: &ast::Program) {
         for item in &program.items {
             self.declare(id, item);
         }
         for item in &program.items {
             self.code(id, item);
         }
+        self.unused_axes(id, file, program);
         if !self.modules[id.0].name.starts_with("std.") {
             for item in &program.items {
                 if let ItemKind::Fn(function) = &item.kind {
@@ -179,7 +180,12 @@ impl Checker {
                 continue;
             }
             let mut globals = Vec::new();
+            if var.val.is_error() && self.errors.is_empty() {
+                // What failed must have said so; a value that is lost in silence is a fault of the checker.
+                self.error(messages::lost(span));
+            }
             let val = self.publish_value(&var.name, &var.val, span, &mut published);
+            self.move_losses(&var.val, &val);
             for leaf in val.leaves() {
                 if let Val::Global(global, _) = leaf {
                     globals.push(global);

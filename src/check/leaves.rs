@@ -30,6 +30,14 @@ impl Checker {
                 self.sum_over(f, &vals, &mut total, span);
                 total
             }
+            "map_leaves_with" if axes.is_empty() => {
+                self.error(messages::needs_one_axis(span, name));
+                Val::Error
+            }
+            "map_leaves_with" if !carries(&vals[0], axes) => {
+                self.error(messages::nothing_carries(span, axes, &vals[0].ty()));
+                Val::Error
+            }
             "map_leaves_with" => self.map_over(f, Some(axes), &vals, span),
             _ => self.map_over(f, None, &vals, span),
         }
@@ -146,4 +154,10 @@ impl Checker {
         let rebuilt = value.0.with_leaves(&mut |_| parts.next().unwrap_or(Val::Error));
         Val::record(vec![("value".to_string(), rebuilt), ("grad".to_string(), gradient)])
     }
+}
+
+/// Has one of the leaves all of these axes? What failed before counts as one that has.
+pub(super) fn carries(val: &Val, axes: &[Axis]) -> bool {
+    let has = |leaf: &Val| leaf.axes().is_some_and(|own| axes.iter().all(|&axis| own.contains(axis)));
+    val.is_error() || val.leaves().iter().any(has)
 }

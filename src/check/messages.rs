@@ -3,6 +3,7 @@
 //! First a sentence that makes sense alone; then what was found and what was needed; then at most one help with
 //! code that would compile.
 
+use super::functions::Bound;
 use super::operators::Operand;
 use super::value::Val;
 use crate::base::axis::Axis;
@@ -12,6 +13,7 @@ use crate::base::span::Span;
 use crate::base::suggest::closest;
 use crate::ir::{AxisSet, Elem, Type};
 use crate::syntax::ast::Ident;
+use crate::syntax::slips;
 
 type D = Diagnostic;
 
@@ -52,7 +54,10 @@ pub(super) fn unknown_name(span: Span, name: &str, known: &[String], is_axis: bo
     if is_axis {
         return d.note("note", format!("`{name}` is an axis; axes stand in brackets, before `[` in a type, or after `in`"));
     }
-    did_you_mean(d, name, known)
+    match slips::unknown_name(name) {
+        Some(help) => d.help(help),
+        None => did_you_mean(d, name, known),
+    }
 }
 
 pub(super) fn unknown_axis(span: Span, name: &str, known: &[String]) -> D {
@@ -68,7 +73,7 @@ pub(super) fn row_where_axis_needed(span: Span, name: &str) -> D {
 }
 
 pub(super) fn unknown_module(span: Span, name: &str, known: &[String]) -> D {
-    let known: Vec<String> = known.iter().map(|name| format!("std.{name}")).collect();
+    let known: Vec<String> = known.iter().map(|name| format!("std.{}", name.trim_start_matches("std."))).collect();
     did_you_mean(D::error("E043", span, format!("there is no module `{name}`")), name, &known)
 }
 
@@ -86,7 +91,7 @@ pub(super) fn unknown_in_module(span: Span, name: &str, module: &str, known: &[S
 }
 
 pub(super) fn private(span: Span, name: &str, module: &str) -> D {
-    D::error("E010", span, format!("`{name}` is private to `{module}`")).help(format!("if it is yours, write  pub fn {name}"))
+    D::error("E010", span, format!("`{name}` is private to `{module}`")).note("note", "other files see only what is marked `pub`")
 }
 
 pub(super) fn module_as_value(span: Span, name: &str) -> D {
@@ -108,9 +113,10 @@ pub(super) fn unknown_field(span: Span, name: &str, ty: &Type) -> D {
     match ty {
         Type::Record(fields) => {
             let known: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
-            did_you_mean(d, name, &known)
+            let near = did_you_mean(d, name, &known);
+            if near.help.is_some() { near } else { Diagnostic { help: slips::unknown_field(name).map(str::to_string), ..near } }
         }
-        _ => d,
+        _ => Diagnostic { help: slips::unknown_field(name).map(str::to_string), ..d },
     }
 }
 
@@ -122,7 +128,7 @@ pub(super) fn unknown_site(span: Span, name: &str, known: &[String]) -> D {
     let mut names = known.to_vec();
     names.dedup();
     did_you_mean(D::error("E016", span, format!("the model has no site `{name}`")), name, &names)
-        .note("note", format!("its sites are {}", names.join(", ")))
+        .note("note", format!("its sites: {}", names.join(", ")))
 }
 
 pub(super) fn reads_mutable_top_level(span: Span, name: &str) -> D {
@@ -132,23 +138,68 @@ pub(super) fn reads_mutable_top_level(span: Span, name: &str) -> D {
 
 // ---- axes ----------------------------------------------------------------------------------------------------
 
-pub(super) fn missing_axis(span: Span, axis: Axis, ty: &Type, why: &str) -> D {
+pub(super) fn missing_axis(span: Span, axis: Axis, name: Option<&str>, ty: &Type, why: &str) -> D {
     let needed = match ty {
         Type::Tensor(elem, axes) => format!("{elem}[{}, ..]", axes.with(axis)),
         other => other.to_string(),
     };
-    let d = D::error("E012", span, format!("this has no axis `{axis}`")).here(why);
+    let who = name.map_or_else(|| "this".to_string(), |name| format!("`{name}`"));
+    let d = D::error("E012", span, format!("{who} has no axis `{axis}`")).here(why);
     let d = d.note("found", ty.to_string()).note("needed", needed);
-    match ty.axes().and_then(|axes| axes.iter().next().map(|first| (first, axes.len()))) {
-        Some((only, 1)) => d.help(format!("its one axis is `{only}`:  [{only}]")),
+    let own: Vec<String> = ty.axes().map(|axes| axes.iter().map(Axis::shown).collect()).unwrap_or_default();
+    match (closest(&axis.shown(), own.iter().map(String::as_str)), own.as_slice()) {
+        (Some(near), _) => d.help(format!("did you mean `{near}`?")),
+        (None, [only]) => d.help(format!("its only axis is `{only}`")),
         _ => d,
     }
+}
+
+pub(super) fn nothing_carries(span: Span, axes: &[Axis], ty: &Type) -> D {
+    let names: Vec<String> = axes.iter().map(|axis| axis.to_string()).collect();
+    D::error("E012", span, format!("nothing here has the axis `{}`", names.join("` and `"))).note("found", ty.to_string())
+}
+
+pub(super) fn dots(span: Span, name: &str, is_row: bool) -> D {
+    if is_row {
+        return D::error("E011", span, format!("`{name}` stands for any number of axes")).help(format!("write it with dots:  ..{name}"));
+    }
+    D::error("E011", span, format!("`{name}` is one axis; dots stand before a parameter for any number of axes"))
+        .help(format!("write it without dots:  {name}"))
+}
+
+pub(super) fn range_keeps_axis(span: Span, axis: Axis) -> D {
+    D::error("E020", span, format!("a part of `{axis}` needs an axis of its own"))
+        .note("note", format!("an index of the part would count from another place than an index of `{axis}`"))
+        .help(format!("declare a new one:  axis some_{axis}"))
+}
+
+pub(super) fn other_length(span: Span, axis: Axis, declared: i64, made: i64) -> D {
+    D::error("E034", span, format!("this makes `{axis}` {made} long, and it is declared with {declared}"))
+        .help("name another axis for this part, or declare the axis without a length")
+}
+
+pub(super) fn unused_axis(span: Span, name: &str) -> D {
+    D::error("E017", span, format!("nothing uses the axis `{name}`"))
+        .note("note", "perhaps another axis is written where this one is meant")
+        .help("use it, or remove it here")
+}
+
+pub(super) fn plot_needs(span: Span) -> D {
+    D::error("E014", span, "a plot needs the field `y`: what is drawn").help("plot lines { y: curve, x: pos }")
+}
+
+pub(super) fn plot_leaves_axes(span: Span, ty: &Type, over: &AxisSet) -> D {
+    let d = match over.is_empty() {
+        true => D::error("E032", span, "`x` and `by` of a plot are two different axes"),
+        false => D::error("E032", span, format!("the plot does not say what to do with [{over}]")),
+    };
+    d.note("found", ty.to_string()).help("one axis runs along `x`, one makes series with `by`; reduce the others")
 }
 
 pub(super) fn axis_is_there(span: Span, axis: Axis, ty: &Type) -> D {
     D::error("E020", span, format!("the axis `{axis}` is there already"))
         .note("found", ty.to_string())
-        .help("name a new axis:  axis other")
+        .help("declare a new one:  axis other")
 }
 
 pub(super) fn axis_twice(span: Span, axis: Axis) -> D {
@@ -160,14 +211,15 @@ pub(super) fn bare_axis(span: Span, name: &str) -> D {
         .help(format!("one index is  x[{name}: 3], a range  x[{name} -> part: 0..8], a reduction  mean[{name}](x)"))
 }
 
-pub(super) fn no_common_axis(span: Span, first: &Operand, second: &Operand) -> D {
+/// `help` says how the same is written if it is meant.
+pub(super) fn no_common_axis(span: Span, first: &Operand, second: &Operand, help: String) -> D {
     let all = first.0.axes().unwrap_or_default().union(&second.0.axes().unwrap_or_default());
     let elem = first.0.elem().map(|elem| elem.to_string()).unwrap_or_default();
     D::error("E021", span, "these two tensors have no axis in common")
         .label(first.1, first.0.ty().to_string())
         .label(second.1, second.0.ty().to_string())
         .note("note", format!("this would build {elem}[{all}]"))
-        .help("if that is meant, write  outer(a, b)  for a product, or  expand[axis](a)  first")
+        .help(help)
 }
 
 pub(super) fn grows(span: Span, all: &AxisSet) -> D {
@@ -175,8 +227,8 @@ pub(super) fn grows(span: Span, all: &AxisSet) -> D {
         .help("state the type if that is meant:  let x: f32[..] = ...")
 }
 
-pub(super) fn outer_shares(span: Span, axis: Axis) -> D {
-    D::error("E021", span, format!("both sides have the axis `{axis}`, so `outer` is not needed")).help("write  a * b")
+pub(super) fn outer_shares(span: Span, axis: Axis, left: &str, right: &str) -> D {
+    D::error("E021", span, format!("both sides have the axis `{axis}`, so `outer` is not needed")).help(format!("write  {left} * {right}"))
 }
 
 pub(super) fn needs_axes(span: Span, name: &str, ty: &Type) -> D {
@@ -233,14 +285,26 @@ pub(super) fn open_range(span: Span) -> D {
 }
 
 pub(super) fn cannot_loop(span: Span, ty: &Type) -> D {
-    D::error("E013", span, "a loop runs over a range, an axis, a list, or a tensor with one axis").note("found", ty.to_string())
+    D::error("E013", span, "a loop runs over a range, an axis, a list, or a tensor with one axis")
+        .note("found", ty.to_string())
+        .help("for i in 0..n { ... }")
 }
 
 // ---- types ---------------------------------------------------------------------------------------------------
 
 pub(super) fn mismatch(span: Span, what: &str, found: &Type, needed: &Type) -> D {
-    let d = D::error("E013", span, format!("{what}: the types differ")).note("found", found.to_string()).note("needed", needed.to_string());
+    let shown = match found {
+        Type::Record(_) | Type::Fn(..) | Type::Unit => "this".to_string(),
+        other => format!("`{other}`"),
+    };
+    // Some reasons are sentences of their own, the others name the place.
+    let message = match ["every ", "both ", "a key "].iter().any(|start| what.starts_with(start)) {
+        true => format!("{shown} does not fit: {what}"),
+        false => format!("{shown} does not fit {what}"),
+    };
+    let d = D::error("E013", span, message).note("found", found.to_string()).note("needed", needed.to_string());
     match (found, needed) {
+        (Type::Tensor(Elem::Bool, axes), needed) if *needed == Type::BOOL => d.help(format!("any[{axes}](x)  or  all[{axes}](x)")),
         (Type::Tensor(a, x), Type::Tensor(b, y)) if x == y && a != b && b.is_float() => d.help(format!("convert it:  {b}(x)")),
         _ => d,
     }
@@ -250,14 +314,38 @@ pub(super) fn mismatch_text(span: Span, what: &str, found: &Type, needed: &str) 
     D::error("E013", span, format!("`{what}` needs {needed}")).note("found", found.to_string())
 }
 
-pub(super) fn argument(span: Span, function: &str, param: &str, found: &Type, needed: &Type) -> D {
-    D::error("E013", span, format!("`{param}` of `{function}` does not take this"))
+pub(super) fn argument(span: Span, function: &str, param: &str, found: &Type, needed: &str) -> D {
+    D::error("E013", span, format!("`{param}` of `{function}` does not take this")).note("found", found.to_string()).note("needed", needed)
+}
+
+pub(super) fn other_argument_element(span: Span, function: &str, param: &str, found: &Type, needed: Elem) -> D {
+    D::error("E022", span, format!("`{param}` of `{function}` takes {needed} here"))
         .note("found", found.to_string())
-        .note("needed", needed.to_string())
+        .help(format!("convert it:  {needed}(x)"))
+}
+
+pub(super) fn plot_by(span: Span, ty: &Type) -> D {
+    D::error("E013", span, "`by` names an axis of `y`, which makes the series").note("found", ty.to_string())
+}
+
+pub(super) fn data_lacks_axis(span: Span, axis: Axis, field: &str, ty: &Type) -> D {
+    D::error("E012", span, format!("`{field}` of the data has no axis `{axis}`"))
+        .note("found", ty.to_string())
+        .help("the loss may read what is the same for all of them directly")
+}
+
+pub(super) fn wrong_argument_element(span: Span, function: &str, param: &str, found: &Type, bound: Bound) -> D {
+    let kind = if bound == Bound::Float { "floats" } else { "numbers" };
+    let d = D::error("E022", span, format!("`{param}` of `{function}` takes {kind}")).note("found", found.to_string());
+    match found.elem() {
+        Some(Elem::Index(_)) => d.help("an index becomes a number by  int(i)"),
+        _ => d.help("convert it:  f32(x)"),
+    }
 }
 
 pub(super) fn not_a_number(span: Span, op: ScalarOp, found: &Type) -> D {
-    D::error("E013", span, format!("{} works on numbers and tensors", operator(op))).note("found", found.to_string())
+    let d = D::error("E013", span, format!("{} works on numbers and tensors", operator(op))).note("found", found.to_string());
+    if *found == Type::Str { d.help("values are put into a text by curly brackets:  \"n = {n}\"") } else { d }
 }
 
 pub(super) fn elements_differ(span: Span, first: &Operand, second: &Operand) -> D {
@@ -359,13 +447,13 @@ pub(super) fn missing_argument(span: Span, who: &str, name: &str) -> D {
 
 pub(super) fn ambiguous(span: Span, name: &str, open: &[String]) -> D {
     D::error("E032", span, format!("`{name}` could mean more than one choice of axes"))
-        .note("note", format!("left open: {}", open.join(", ")))
-        .help(format!("name the axes:  {name}[{}](...)", open.join(", ")))
+        .note("note", format!("left open: `{}`", open.join("`, `")))
+        .help(format!("name an axis for each, in this order:  {name}[{}](...)", open.join(", ")))
 }
 
 pub(super) fn open_parameters(span: Span, name: &str, open: &[String]) -> D {
-    D::error("E030", span, format!("no argument of `{name}` tells {}", open.join(", ")))
-        .help(format!("name the axes:  {name}[{}](...)", open.join(", ")))
+    D::error("E030", span, format!("no argument of `{name}` tells which axes `{}` are", open.join("`, `")))
+        .help(format!("name an axis for each, in this order:  {name}[{}](...)", open.join(", ")))
 }
 
 pub(super) fn too_many_axes(span: Span, name: &str, given: usize, taken: usize) -> D {
@@ -395,6 +483,10 @@ pub(super) fn function_chosen_at_run_time(span: Span) -> D {
 }
 
 // ---- statements ----------------------------------------------------------------------------------------------
+
+pub(super) fn lost(span: Span) -> D {
+    D::error("E099", span, "the checker lost this value without a reason").help("this is a fault of locus; please report it")
+}
 
 pub(super) fn return_at_top(span: Span) -> D {
     D::error("E014", span, "`return` stands outside a function")
@@ -434,7 +526,7 @@ pub(super) fn two_open_loops(span: Span, axes: &[Axis]) -> D {
 }
 
 pub(super) fn not_differentiable_argument(span: Span, ty: &Type) -> D {
-    D::error("E013", span, "a gradient is taken by floats, and this has something else").note("found", ty.to_string())
+    D::error("E064", span, "a gradient is taken by floats, and this has something else").note("found", ty.to_string())
 }
 
 pub(super) fn not_a_loss(span: Span, ty: &Type) -> D {
@@ -444,8 +536,16 @@ pub(super) fn not_a_loss(span: Span, ty: &Type) -> D {
 }
 
 pub(super) fn fit_needs(span: Span, field: &str) -> D {
-    D::error("E014", span, format!("`fit` needs the field `{field}`"))
-        .help("fit name { data: {x: x}, over: sample, init: fn(key) => .., loss: fn(p, b) => .., optim: adam(), steps: 100, batch: 64 }")
+    let example = match field {
+        "data" => "data: { x: x }",
+        "over" => "over: sample",
+        "init" => "init: fn(key) => zeros[dmodel]()",
+        "loss" => "loss: fn(p, b) => mse(b.x, p)",
+        "optim" => "optim: adam(lr: 1e-3)",
+        "steps" => "steps: 1_000",
+        _ => "batch: 64",
+    };
+    D::error("E014", span, format!("`fit` needs the field `{field}`")).help(example)
 }
 
 pub(super) fn unknown_plot(span: Span, name: &str, known: &[&str]) -> D {
@@ -453,8 +553,8 @@ pub(super) fn unknown_plot(span: Span, name: &str, known: &[&str]) -> D {
     did_you_mean(D::error("E010", span, format!("there is no plot `{name}`")), name, &names).note("note", format!("plots are {}", known.join(", ")))
 }
 
-pub(super) fn exact_float(span: Span, text: &str) -> D {
-    D::error("E050", span, "floats are not compared for equality").help(format!("{text} ~ 0.5 +- 0.01"))
+pub(super) fn exact_float(span: Span, text: &str, wanted: &str) -> D {
+    D::error("E050", span, "floats are not compared for equality").help(format!("{text} ~ {wanted} +- 0.01"))
 }
 
 pub(super) fn input_not_file(span: Span) -> D {

@@ -23,11 +23,15 @@ mod leaves;
 mod messages;
 mod modules;
 mod names;
+mod obituaries;
 mod operators;
+mod plots;
 mod publish;
+mod refusals;
 mod sizes;
 mod solve;
 mod special;
+mod strict;
 mod types;
 mod value;
 
@@ -130,6 +134,7 @@ pub struct Checker {
     active: Vec<std::rc::Rc<ast::FnItem>>,
     /// A function is checked on its own: its axes have no sizes.
     rigid: bool,
+    obituaries: obituaries::Obituaries,
 }
 
 impl Checker {
@@ -158,6 +163,7 @@ impl Checker {
             call_sites: Vec::new(),
             active: Vec::new(),
             rigid: false,
+            obituaries: obituaries::Obituaries::default(),
         };
         checker.load_prelude();
         checker

@@ -87,7 +87,7 @@ impl Checker {
     pub(super) fn module_for(&mut self, from: ModId, source: &ast::UseSource, span: Span) -> Option<ModId> {
         let (name, text) = match source {
             ast::UseSource::Module(path) => {
-                if let Some(id) = self.known_module(path, span) {
+                if let Some(id) = self.known_module(path, path, span) {
                     return id;
                 }
                 let short = path.strip_prefix("std.").unwrap_or(path);
@@ -104,7 +104,7 @@ impl Checker {
                 let here = self.sources.get(span.file).name.clone();
                 match self.loader.neighbour(&here, path) {
                     Ok((name, text)) => {
-                        if let Some(id) = self.known_module(&name, span) {
+                        if let Some(id) = self.known_module(&name, path, span) {
                             return id;
                         }
                         (name, text)
@@ -125,10 +125,10 @@ impl Checker {
     }
 
     /// `Some(None)` if the module is being loaded: a cycle.
-    fn known_module(&mut self, name: &str, span: Span) -> Option<Option<ModId>> {
+    fn known_module(&mut self, name: &str, written: &str, span: Span) -> Option<Option<ModId>> {
         let id = *self.module_ids.get(name)?;
         if self.modules[id.0].loading {
-            self.error(messages::import_cycle(span, name));
+            self.error(messages::import_cycle(span, written));
             return Some(None);
         }
         Some(Some(id))

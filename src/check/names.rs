@@ -24,6 +24,8 @@ pub(crate) struct Generics {
     /// A plain parameter stands for one axis, a row for any number.
     pub axes: Vec<(String, Vec<Axis>)>,
     pub elems: Vec<(String, Elem)>,
+    /// The parameters that are rows, which are written with dots.
+    pub rows: Vec<String>,
 }
 
 /// The names of one function body (or of the top level) while it is read.
@@ -189,11 +191,18 @@ impl Checker {
 
     /// Any number of axes: a row, or one axis.
     pub(super) fn axes_of_ref(&mut self, axis: &ast::AxisRef) -> Option<Vec<Axis>> {
-        let found = self.find_axis(&axis.name.name);
-        if found.is_none() {
-            self.unknown_axis(&axis.name);
+        let name = &axis.name;
+        let Some(found) = self.find_axis(&name.name) else {
+            self.unknown_axis(name);
+            return None;
+        };
+        let generics = &self.frame().generics;
+        let is_row = generics.rows.contains(&name.name) && generics.axes.iter().any(|(known, _)| *known == name.name);
+        if is_row != axis.row {
+            self.error(messages::dots(name.span, &name.name, is_row));
+            return None;
         }
-        found
+        Some(found)
     }
 
     fn unknown_axis(&mut self, name: &ast::Ident) {

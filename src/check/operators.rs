@@ -122,7 +122,7 @@ impl Checker {
         }
         let values = if op == ScalarOp::Where { &operands[1..] } else { operands };
         let elem = self.common_element(op, values, span)?;
-        let axes = self.common_axes(operands, span)?;
+        let axes = self.common_axes(op, operands, span)?;
         let mut args = Vec::with_capacity(operands.len());
         if op == ScalarOp::Where {
             let (cond, at) = &operands[0];
@@ -199,8 +199,17 @@ impl Checker {
         Err(Box::new(messages::operand_does_not_fit(at, op, from, elem)))
     }
 
+    /// How two tensors without a common axis are joined on purpose, in the user's own words.
+    fn if_meant(&self, op: ScalarOp, first: &Operand, second: &Operand) -> String {
+        let (left, right) = (self.sources.slice(first.1), self.sources.slice(second.1));
+        match op {
+            ScalarOp::Mul => format!("if that is meant:  outer({left}, {right})"),
+            _ => format!("if that is meant:  expand[{}]({left})", second.0.axes().unwrap_or_default()),
+        }
+    }
+
     /// Two tensors must share an axis; a scalar goes with everything.
-    fn common_axes(&mut self, operands: &[Operand], span: Span) -> Result<AxisSet, Box<Diagnostic>> {
+    fn common_axes(&mut self, op: ScalarOp, operands: &[Operand], span: Span) -> Result<AxisSet, Box<Diagnostic>> {
         let mut all = AxisSet::empty();
         let mut first: Option<&Operand> = None;
         for operand in operands {
@@ -209,7 +218,8 @@ impl Checker {
                 && !axes.is_empty()
                 && axes.intersect(&all).is_empty()
             {
-                return Err(Box::new(messages::no_common_axis(span, first, operand)));
+                let help = self.if_meant(op, first, operand);
+                return Err(Box::new(messages::no_common_axis(span, first, operand, help)));
             }
             if !axes.is_empty() && first.is_none() {
                 first = Some(operand);

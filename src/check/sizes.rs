@@ -31,7 +31,8 @@ impl Checker {
             // What failed before may have carried the axis.
             None if self.rigid || !self.errors.is_empty() => self.int(0, span),
             None => {
-                self.error(messages::no_size(span, axis));
+                let place = self.axis_argument(axis, span);
+                self.error(messages::no_size(place, axis));
                 self.int(0, span)
             }
         }

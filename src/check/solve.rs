@@ -19,7 +19,13 @@ pub(crate) struct Subst {
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
     /// Argument number `arg` does not fit.
-    Argument { arg: usize, needed: Type, found: Type },
+    Argument {
+        arg: usize,
+        needed: Type,
+        found: Type,
+        /// Two parameters that would both stand for the axis that comes last.
+        clash: Option<(Axis, Axis, Axis)>,
+    },
     /// Several solutions; the names of the parameters left open.
     Ambiguous(Vec<String>),
     /// A parameter that no argument mentions.
@@ -39,11 +45,12 @@ pub(crate) struct Solver<'a> {
     subst: Subst,
     /// (pattern, found) of each argument, for messages.
     arguments: Vec<(Type, Type)>,
+    clash: Option<(Axis, Axis, Axis)>,
 }
 
 impl<'a> Solver<'a> {
     pub fn new(signature: &'a Signature) -> Solver<'a> {
-        Solver { signature, constraints: Vec::new(), subst: Subst::default(), arguments: Vec::new() }
+        Solver { signature, constraints: Vec::new(), subst: Subst::default(), arguments: Vec::new(), clash: None }
     }
 
     /// Axis arguments in brackets bind the axis parameters in order; a row takes all that remain.
@@ -87,7 +94,7 @@ impl<'a> Solver<'a> {
 
     fn blame(&self, arg: usize) -> Failure {
         let (pattern, found) = self.arguments[arg].clone();
-        Failure::Argument { arg, needed: self.subst.apply(&pattern), found }
+        Failure::Argument { arg, needed: self.subst.apply(&pattern), found, clash: self.clash }
     }
 
     fn demand(&mut self, arg: usize, pattern: &Type, found: &Type) -> bool {
@@ -227,12 +234,12 @@ impl<'a> Solver<'a> {
     /// False if another axis parameter stands for the same axis already.
     fn bind(&mut self, placeholder: Axis, axes: Vec<Axis>) -> bool {
         let is_row = |axis: Axis| self.signature.generic(axis).is_some_and(|g| g.kind == GenericKind::Row);
-        let clash = self
-            .subst
-            .axes
-            .iter()
-            .any(|(&other, bound)| !(is_row(other) && is_row(placeholder)) && bound.iter().any(|axis| axes.contains(axis)));
-        if clash {
+        let clash = self.subst.axes.iter().find_map(|(&other, bound)| {
+            let shared = bound.iter().find(|axis| axes.contains(axis)).filter(|_| !(is_row(other) && is_row(placeholder)));
+            shared.map(|&axis| (placeholder, other, axis))
+        });
+        if clash.is_some() {
+            self.clash = clash;
             return false;
         }
         self.subst.axes.insert(placeholder, axes);

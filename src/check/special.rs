@@ -25,6 +25,7 @@ impl Checker {
         if args.iter().any(|arg| matches!(arg.val, Val::Error)) {
             return Val::Error;
         }
+        let unsaid = axes.is_none();
         let axes = axes.unwrap_or(&[]);
         match name {
             "map_leaves" | "map_leaves_with" | "sum_leaves" => return self.leaves_form(name, axes, args, span),
@@ -39,6 +40,10 @@ impl Checker {
         };
         if args.len() != wanted {
             self.error(messages::arity(span, name, wanted, args.len()));
+            return Val::Error;
+        }
+        if unsaid && matches!(name, "size" | "expand") {
+            self.error(messages::needs_axes(span, name, &args[0].val.ty()));
             return Val::Error;
         }
         match name {
@@ -85,9 +90,13 @@ impl Checker {
         let ty = arg.val.ty();
         let Type::Tensor(_, all) = &ty else { return self.wrong_kind(arg, "size", &ty, "a tensor") };
         let mut product: Option<Val> = None;
-        for &axis in axes {
+        // By name, so that the order in brackets changes nothing.
+        let mut axes = axes.to_vec();
+        axes.sort_by_key(|axis| axis.shown());
+        for axis in axes {
             if !all.contains(axis) {
-                self.error(messages::missing_axis(span, axis, &ty, "`size` needs this axis"));
+                let place = self.axis_argument(axis, span);
+                self.error(self.missing_axis(place, axis, &arg.val, "`size` needs this axis"));
                 return Val::Error;
             }
             let id = self.id(&arg.val, arg.span);
@@ -137,7 +146,8 @@ impl Checker {
             return self.wrong_kind(a, "outer", &a.val.ty(), "two tensors");
         };
         if let Some(shared) = first.intersect(&second).iter().next() {
-            self.error(messages::outer_shares(span, shared));
+            let (left, right) = (self.sources.slice(a.span).to_string(), self.sources.slice(b.span).to_string());
+            self.error(messages::outer_shares(span, shared, &left, &right));
             return Val::Error;
         }
         if x != y {
@@ -265,7 +275,7 @@ impl Checker {
             self.error(if name == "stack" {
                 messages::axis_is_there(span, *axis, &item)
             } else {
-                messages::missing_axis(span, *axis, &item, "`concat` joins along this axis")
+                messages::missing_axis(span, *axis, None, &item, "`concat` joins along this axis")
             });
             return Val::Error;
         }

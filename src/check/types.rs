@@ -28,9 +28,11 @@ impl Checker {
     fn named_type(&mut self, head: &str, axes: &[ast::AxisRef], ty: &ast::Ty) -> Type {
         if let Some(elem) = self.element(head) {
             let mut set = AxisSet::empty();
-            for axis in axes {
-                for axis in self.axes_of_ref(axis).unwrap_or_default() {
-                    set.insert(axis);
+            for written in axes {
+                for axis in self.axes_of_ref(written).unwrap_or_default() {
+                    if !set.insert(axis) {
+                        self.error(messages::axis_twice(written.name.span, axis));
+                    }
                 }
             }
             return Type::Tensor(elem, set);
@@ -71,7 +73,12 @@ impl Checker {
         let Some(decl) = self.modules[module.0].types.get(&name).cloned() else { return Type::Error };
         let mut given: Vec<Vec<Axis>> = Vec::new();
         for axis in axes {
-            given.push(self.axes_of_ref(axis).unwrap_or_default());
+            let found = self.axes_of_ref(axis).unwrap_or_default();
+            if let Some(&twice) = found.iter().find(|axis| given.iter().flatten().any(|known| known == *axis)) {
+                self.error(messages::axis_twice(axis.name.span, twice));
+                return Type::Error;
+            }
+            given.push(found);
         }
         let rows = super::functions::rows_in(&decl.ty);
         let mut generics = Generics::default();
@@ -88,6 +95,9 @@ impl Checker {
                 return Type::Error;
             }
             generics.axes.push((generic.name.name.clone(), taken));
+            if is_row {
+                generics.rows.push(generic.name.name.clone());
+            }
         }
         let last_is_row = decl.generics.last().is_some_and(|g| rows.contains(&g.name.name));
         if given.len() > decl.generics.len() && !last_is_row {

@@ -7,3 +7,5 @@ pub mod parse;
 pub mod scan;
 pub mod slips;
 mod tokens;
+
+pub use tokens::words;

@@ -40,6 +40,30 @@ pub fn tokens(text: &str) -> Vec<Token> {
     cutter.found
 }
 
+/// The words of a whole file with the places where they start; comments and the texts of strings have none.
+pub fn words(text: &str) -> Vec<(usize, &str)> {
+    let code = without_comments(text);
+    let words = tokens(&code).into_iter().filter(|token| token.kind == Kind::Word);
+    words.filter_map(|token| Some((token.start, text.get(token.start..token.end)?))).collect()
+}
+
+/// Comments become spaces, so that places stay what they are.
+fn without_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut quoted, mut escaped, mut comment) = (false, false, false);
+    for c in text.chars() {
+        match c {
+            '\n' => (quoted, comment) = (false, false),
+            '"' if !escaped && !comment => quoted = !quoted,
+            '#' if !quoted => comment = true,
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+        if comment { out.extend(std::iter::repeat_n(' ', c.len_utf8())) } else { out.push(c) }
+    }
+    out
+}
+
 struct Cutter<'a> {
     text: &'a str,
     at: usize,
@@ -163,5 +187,11 @@ mod tests {
             let found = tokens(text);
             assert_eq!(found.last().map(|token| token.kind), Some(Kind::End), "{text}");
         }
+    }
+
+    #[test]
+    fn words_are_found_outside_of_comments_and_texts() {
+        let found: Vec<&str> = words("axis a # b \" c\nprint(\"d {sum[e](x)} # f\") # g").into_iter().map(|(_, word)| word).collect();
+        assert_eq!(found, ["axis", "a", "print", "sum", "e", "x"]);
     }
 }
