@@ -39,12 +39,6 @@ fn the_worlds_hold() {
     verified(programs("tests/worlds"));
 }
 
-#[test]
-#[ignore = "minutes; `make check-full` verifies it by the command"]
-fn the_demonstration_holds() {
-    verified(vec![example("positional_variance.exp")]);
-}
-
 /// So small that a run takes seconds; what it finds means nothing, and no expectation is asked about.
 const REDUCED: &[(&str, &str)] =
     &[("steps", "4"), ("windows", "24"), ("size_of_batch", "256"), ("feature", "64"), ("k", "4"), ("listed", "2")];
