@@ -7,7 +7,7 @@
 
 use super::error::Result;
 use super::kernels::{cpu_features, was_restarted};
-use super::products::{Call, ROW_TILE, Tile, Tiling};
+use super::products::{Call, Tile, Tiling};
 use super::reduce::{FromF64, ToF64};
 use super::tensor::Aligned;
 use rayon::prelude::*;
@@ -138,7 +138,8 @@ pub fn products<T: Float>(spec: &Products, a: &[T], b: &[T], c: &mut [T]) -> Res
     let call = spec.check(a.len(), b.len(), c.len())?;
     set_single_thread();
     let job = Job { spec, tiling: spec.tiling(), call, a, b, c: Shared(c.as_mut_ptr()) };
-    let (tiles, work) = (job.tiling.tiles(), ROW_TILE.min(spec.m) * spec.n * spec.k);
+    let tiles = job.tiling.tiles();
+    let work = (spec.count() * spec.m * spec.n).saturating_mul(spec.k) / tiles;
     if job.tiling.parts.len() == 1 {
         spread(tiles, work, |number| job.direct(job.tiling.tile(number)));
     } else if tiles >= 2 * rayon::current_num_threads() {
@@ -241,6 +242,7 @@ fn add<T: ToF64>(total: &mut [f64], part: &[T]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::products::CHUNK;
     use super::*;
 
     fn simple(m: usize, n: usize, k: usize) -> Products {
@@ -275,11 +277,16 @@ mod tests {
     #[test]
     fn rows_do_not_depend_on_how_many_there_are() {
         let noise = |n: usize| (0..n).map(|i| ((i * 2_654_435_761) % 1_000_003) as f32 / 1e6 - 0.5).collect::<Vec<f32>>();
-        for (m, n, k) in [(1000, 1700, 530), (1000, 3100, 70), (1160, 96, 4200), (1100, 17, 33), (1000, 5, 5000)] {
+        let shapes = [(1000, 1700, 530), (1000, 3100, 70), (1160, 96, 4200), (2100, 17, 33), (1600, 5, 5000), (900, 1, 70)];
+        for (m, n, k) in shapes {
             let (a, b) = (noise(m * k), noise(k * n));
             let mut whole = vec![0f32; m * n];
             products(&simple(m, n, k), &a, &b, &mut whole).unwrap();
-            for (lo, hi) in [(0, 192), (192, m), (576, m), (384, 768), (960, m)] {
+            for (lo, hi) in [(0, CHUNK), (CHUNK, m), (2 * CHUNK, m), (96, m), (480, 768)] {
+                // Between multiples of `CHUNK` only large products are the same.
+                if hi <= lo || hi > m || (lo % CHUNK != 0 && n * k < 100_000) {
+                    continue;
+                }
                 let mut part = vec![0f32; (hi - lo) * n];
                 products(&simple(hi - lo, n, k), &a[lo * k..hi * k], &b, &mut part).unwrap();
                 let same = part.iter().zip(&whole[lo * n..hi * n]).all(|(x, y)| x.to_bits() == y.to_bits());

@@ -5,21 +5,25 @@
 use super::error::{Error, Result, code};
 use std::ffi::c_int;
 
-/// Rows are cut at multiples of this, a multiple of what the kernels of OpenBLAS take at once (4 to 48): so a whole
-/// tile has the same bits whatever rows it is computed together with, and a chunk of a long product those of the whole.
-pub const ROW_TILE: usize = 192;
-/// At most so many tiles are one call. Each call packs the right operand anew, so few large calls are faster.
-const MOST_TILES: usize = 8;
-/// Multiplications of a tile from which on it may share a call: OpenBLAS has other kernels for small products.
-const LARGE_TILE: usize = 4_000_000;
+/// Rows are cut at multiples of this, a multiple of what the kernels of OpenBLAS take at once (4 to 48): so a row has
+/// the same bits whatever rows it is computed together with, and a chunk of a long product those of the whole, if the
+/// chunk is a multiple of `CHUNK` rows.
+const ROW_TILE: usize = 96;
+/// At most so many rows are one call. Each call packs the right operand anew, so few large calls are faster.
+const MOST_ROWS: usize = 1536;
+/// Chunks of this many rows have the bits of the whole.
+pub const CHUNK: usize = 768;
+/// OpenBLAS has other kernels for products of up to a million multiplications. No rows are computed once by those and
+/// once by the others: calls of at least this size are put together freely, smaller ones never.
+const LARGE: usize = 4_000_000;
 /// From twice this many columns on, they are cut.
 const COLUMNS: usize = 1536;
 /// From twice this many summed positions on, the sum is cut, and its parts are added in f64.
 const SUM_PART: usize = 2048;
 /// Elements of a call's result if parts of it are kept beside each other.
 const PART_AREA: usize = 1 << 20;
-/// A call of about so many multiplications takes some ten milliseconds; wanted are 4 to 16 calls, of that size or more.
-const CALL_WORK: usize = 1_200_000_000;
+/// A call of so many multiplications takes some thirty milliseconds; wanted are 4 to 16 calls, of that size or more.
+const CALL_WORK: usize = 2_400_000_000;
 
 /// Many products at once: for each position of `loops`, `c[m, n] = sum over k of a[m, k] * b[k, n]`. Strides count elements.
 #[derive(Clone, Debug)]
@@ -93,27 +97,33 @@ impl Products {
         Tiling { products: self.count(), rows, columns, parts }
     }
 
-    /// Groups of whole tiles, and what is left at the end as a call of its own.
+    /// Groups of whole tiles; what is left at the end goes with the last group if it is large enough.
     fn row_cuts(&self, columns: &[(usize, usize)], parts: &[(usize, usize)]) -> Vec<(usize, usize)> {
-        let whole = self.m / ROW_TILE;
         let longest = |cuts: &[(usize, usize)]| cuts.iter().map(|cut| cut.1).max().unwrap_or(1);
-        let (width, depth) = (longest(columns), longest(parts));
-        let work = [self.count(), self.m, self.n, self.k].iter().fold(1usize, |work, &n| work.saturating_mul(n));
-        let calls = (work / CALL_WORK).clamp(4, 16).div_ceil(self.count().max(1) * columns.len() * parts.len());
-        let most = if ROW_TILE * width * depth < LARGE_TILE {
-            1
-        } else if parts.len() > 1 {
-            (PART_AREA / (ROW_TILE * width)).clamp(1, MOST_TILES)
-        } else {
-            MOST_TILES
+        // Multiplications of one row in one call.
+        let (width, row) = (longest(columns), longest(columns) * longest(parts));
+        let unit = ROW_TILE * LARGE.div_ceil(ROW_TILE * row.max(1)).clamp(1, CHUNK / ROW_TILE);
+        let (whole, rest) = (self.m / unit, self.m % unit);
+        let most = match (unit * row < LARGE, parts.len() > 1) {
+            (true, _) => 1,
+            (_, true) => (PART_AREA / (unit * width)).clamp(1, MOST_ROWS / unit),
+            _ => MOST_ROWS / unit,
         };
-        let groups = calls.max(whole.div_ceil(most)).min(whole);
+        let groups = self.wanted_calls(columns.len() * parts.len()).max(whole.div_ceil(most)).min(whole);
         let mut cuts: Vec<(usize, usize)> =
-            evenly(whole, groups, 1).into_iter().map(|(start, len)| (start * ROW_TILE, len * ROW_TILE)).collect();
-        if !self.m.is_multiple_of(ROW_TILE) {
-            cuts.push((whole * ROW_TILE, self.m % ROW_TILE));
+            evenly(whole, groups, 1).into_iter().map(|(start, len)| (start * unit, len * unit)).collect();
+        match cuts.last_mut() {
+            Some((_, len)) if rest * row >= LARGE => *len += rest,
+            _ if rest > 0 => cuts.push((whole * unit, rest)),
+            _ => {}
         }
         cuts
+    }
+
+    /// Into how many calls the rows are cut so that all threads have work, if each makes `already` calls.
+    fn wanted_calls(&self, already: usize) -> usize {
+        let work = [self.count(), self.m, self.n, self.k].iter().fold(1usize, |work, &n| work.saturating_mul(n));
+        (work / CALL_WORK).clamp(4, 16).div_ceil(self.count().max(1) * already)
     }
 
     /// The first elements of a tile in the three operands.
