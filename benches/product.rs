@@ -27,11 +27,8 @@ fn main() {
     let threads = set_threads(None);
     let (a, b) = operands();
     let world = BufferWorld::default();
-    let mut session = Session::new(
-        Box::new(DiskLoader::new(std::path::Path::new("."))),
-        Settings::default(),
-        Output::buffer(&world),
-    );
+    let mut session =
+        Session::new(Box::new(DiskLoader::new(std::path::Path::new("."))), Settings::default(), Output::buffer(&world));
     let text = "use std.random\naxis m = 2048, k = 2048, n = 2048\n\
                 let a = random.normal[m, k](root, \"a\")\nlet b = random.normal[k, n](root, \"b\")";
     if session.enter("set-up", text).is_err() {
@@ -74,7 +71,10 @@ fn in_rust(a: &Tensor, b: &Tensor) -> f64 {
 fn child(threads: usize) -> f64 {
     let Ok(program) = std::env::current_exe() else { return f64::INFINITY };
     let mut command = Command::new(program);
-    command.env(CHILD, "1").env("OPENBLAS_NUM_THREADS", threads.to_string()).env("OMP_NUM_THREADS", threads.to_string());
+    command
+        .env(CHILD, "1")
+        .env("OPENBLAS_NUM_THREADS", threads.to_string())
+        .env("OMP_NUM_THREADS", threads.to_string());
     let printed = command.output().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string());
     printed.ok().and_then(|text| text.parse().ok()).unwrap_or(f64::INFINITY)
 }

@@ -5,13 +5,13 @@
 // Links the BLAS that ndarray calls.
 extern crate blas_src;
 
-pub mod base;
-pub mod syntax;
-pub mod ir;
-pub mod rt;
-pub mod check;
-pub mod pass;
-pub mod exec;
-pub mod jit;
-pub mod session;
 pub mod app;
+pub mod base;
+pub mod check;
+pub mod exec;
+pub mod ir;
+pub mod jit;
+pub mod pass;
+pub mod rt;
+pub mod session;
+pub mod syntax;

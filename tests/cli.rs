@@ -95,7 +95,8 @@ fn usage_errors_end_with_2() {
 #[test]
 fn every_engine_and_thread_count_prints_the_same() {
     let folder = Folder::new();
-    folder.file("a.exp", "axis a = 1000\nlet x = [i in a => float(int(i)) / 7.0]\nprint(\"{sum[a](x)} {var[a](x)}\")\n");
+    folder
+        .file("a.exp", "axis a = 1000\nlet x = [i in a => float(int(i)) / 7.0]\nprint(\"{sum[a](x)} {var[a](x)}\")\n");
     let first = folder.locus(&["run", "a.exp"]).expect(0, &[]).out;
     assert!(first.starts_with("71357.14"), "{first}");
     for engine in ["jit", "interp"] {
@@ -156,10 +157,14 @@ fn verify_makes_the_exit_code_of_expectations() {
 #[test]
 fn bless_writes_numbers_and_never_tolerances() {
     let folder = Folder::new();
-    folder.file("a.exp", "let x = 1.0 / 3.0\nexpect {\n  x   ~ 0.50 +- 0.001   # a third\n  -x ~ -0.5 +- 0.1\n  7 * 6 == 41\n}\n");
+    folder.file(
+        "a.exp",
+        "let x = 1.0 / 3.0\nexpect {\n  x   ~ 0.50 +- 0.001   # a third\n  -x ~ -0.5 +- 0.1\n  7 * 6 == 41\n}\n",
+    );
     folder.locus(&["verify", "a.exp"]).expect(1, &[]);
     folder.locus(&["bless", "a.exp"]).expect(0, &["a.exp:3", "- x   ~ 0.50", "+ x   ~ 0.333 +- 0.001"]);
-    let blessed = "let x = 1.0 / 3.0\nexpect {\n  x   ~ 0.333 +- 0.001   # a third\n  -x ~ -0.3 +- 0.1\n  7 * 6 == 42\n}\n";
+    let blessed =
+        "let x = 1.0 / 3.0\nexpect {\n  x   ~ 0.333 +- 0.001   # a third\n  -x ~ -0.3 +- 0.1\n  7 * 6 == 42\n}\n";
     assert_eq!(folder.text("a.exp"), blessed);
     folder.locus(&["verify", "a.exp"]).expect(0, &["3 of 3"]);
     folder.locus(&["bless", "a.exp"]).expect(0, &["nothing to change"]);
@@ -213,8 +218,10 @@ fn an_output_folder_that_cannot_be_written_is_one_error() {
     folder.file("b.exp", "axis a = 3\nplot lines { y: ones[a](), x: a, file: \"x.svg\" }\n");
     folder.locus(&["run", "--out", "taken", "b.exp"]).expect(1, &["R008", "taken"]);
     folder.locus(&["run", "--out", "fine", "b.exp"]).expect(0, &[]);
-    let files: Vec<String> =
-        fs::read_dir(folder.0.path().join("fine")).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into()).collect();
+    let files: Vec<String> = fs::read_dir(folder.0.path().join("fine"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().to_string_lossy().into())
+        .collect();
     assert!(files.contains(&"x.svg".to_string()) && files.len() == 2, "{files:?}");
 }
 
@@ -222,8 +229,7 @@ fn an_output_folder_that_cannot_be_written_is_one_error() {
 fn a_reader_that_leaves_stops_the_program() {
     let folder = Folder::new();
     folder.file("a.exp", "for i in 0..1000000000 {\n  print(\"{i}\")\n}\n");
-    let mut child =
-        folder.command(&["run", "a.exp"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = folder.command(&["run", "a.exp"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "0\n");
@@ -317,7 +323,8 @@ fn prompt(folder: &Folder, text: &str) -> Ran {
 #[test]
 fn the_prompt_keeps_values_and_survives_errors() {
     let folder = Folder::new();
-    let text = "let x = 20\nfn twice(n: int) -> int {\n  2 * n\n}\nlet y = missing\nlet z = div(x, 0)\nz\ntwice(x) + 2\n";
+    let text =
+        "let x = 20\nfn twice(n: int) -> int {\n  2 * n\n}\nlet y = missing\nlet z = div(x, 0)\nz\ntwice(x) + 2\n";
     let ran = prompt(&folder, text).expect(1, &["x : int", "E010", "R005", "= 42"]);
     assert!(ran.err.contains("nothing is called `z`"), "{}", ran.err);
 }
@@ -325,7 +332,8 @@ fn the_prompt_keeps_values_and_survives_errors() {
 #[test]
 fn a_statement_that_fails_leaves_every_value_as_it_was() {
     let folder = Folder::new();
-    let text = "let x = 20\nlet x = div(x, 0)\nx + 1\nlet mut n = 5\nfor i in 0..3 {\n  n = n + div(1, i - 1)\n}\nn + 100\n";
+    let text =
+        "let x = 20\nlet x = div(x, 0)\nx + 1\nlet mut n = 5\nfor i in 0..3 {\n  n = n + div(1, i - 1)\n}\nn + 100\n";
     let ran = prompt(&folder, text).expect(1, &["= 21", "= 105"]);
     assert_eq!(ran.err.matches("R005").count(), 2, "{}", ran.err);
 }

@@ -33,7 +33,8 @@ fn documents() -> Vec<(String, String)> {
     let pages = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     paths.extend(pages.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     paths.sort();
-    let named = |path: &PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap());
+    let named =
+        |path: &PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap());
     paths.iter().map(named).collect()
 }
 
@@ -108,7 +109,13 @@ fn judge_program(block: &Block) -> Option<String> {
 /// `print("{x}")   # 21: why` claims the output `21`.
 fn claim(line: &str) -> Option<String> {
     let (_, comment) = line.split_once(" # ").filter(|(code, _)| code.starts_with("print("))?;
-    comment.split(" is ").next()?.split(": ").next().map(|claim| claim.trim().to_string()).filter(|c| c.starts_with(|d: char| d.is_ascii_digit() || d == '-'))
+    comment
+        .split(" is ")
+        .next()?
+        .split(": ")
+        .next()
+        .map(|claim| claim.trim().to_string())
+        .filter(|c| c.starts_with(|d: char| d.is_ascii_digit() || d == '-'))
 }
 
 #[test]
@@ -143,7 +150,8 @@ fn what_is_typed_at_the_prompt_works() {
     assert!(!typed.is_empty(), "no block is typed at the prompt");
     for block in typed {
         let folder = tempfile::tempdir().unwrap();
-        let entered: String = block.text.lines().filter_map(|line| line.strip_prefix("> ")).map(|l| format!("{l}\n")).collect();
+        let entered: String =
+            block.text.lines().filter_map(|line| line.strip_prefix("> ")).map(|l| format!("{l}\n")).collect();
         let mut child = command(folder.path(), &["repl"])
             .env("LOCUS_HISTORY", folder.path().join("history"))
             .stdin(Stdio::piped())
@@ -187,7 +195,8 @@ fn commands_of_the_documents_work() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_string_lossy().into_owned();
     for (page, text) in commands() {
-        let words: Vec<&str> = text.split(' ').skip(1).map(|w| if w == "FILE" { "examples/first_steps.exp" } else { w }).collect();
+        let words: Vec<&str> =
+            text.split(' ').skip(1).map(|w| if w == "FILE" { "examples/first_steps.exp" } else { w }).collect();
         // A command alone is the name of a page of help; the prompt waits for a person; a pattern means minutes.
         let alone = words.len() == 1 && !["info", "doc", "explain"].contains(&words[0]);
         let args: Vec<&str> = match words.as_slice() {
@@ -221,8 +230,12 @@ fn everything_public_in_the_library_is_documented() {
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines.first().is_some_and(|line| line.starts_with("## ")), "{module} does not say what it is for");
         for (number, line) in lines.iter().enumerate() {
-            let named = line.strip_prefix("pub ").and_then(|item| item.split(['(', '<', ' ', '=']).find(|w| !["intrinsic", "fn", "type"].contains(w)));
-            let Some(name) = named.filter(|_| ["pub fn", "pub intrinsic", "pub type"].iter().any(|start| line.starts_with(start))) else {
+            let named = line
+                .strip_prefix("pub ")
+                .and_then(|item| item.split(['(', '<', ' ', '=']).find(|w| !["intrinsic", "fn", "type"].contains(w)));
+            let Some(name) =
+                named.filter(|_| ["pub fn", "pub intrinsic", "pub type"].iter().any(|start| line.starts_with(start)))
+            else {
                 continue;
             };
             items += 1;
@@ -238,7 +251,9 @@ fn examples_in_the_library_parse() {
     let mut examples = 0;
     for &(module, text) in embedded::STDLIB {
         for line in text.lines().filter_map(|line| line.strip_prefix("##")) {
-            for code in line.split('`').skip(1).step_by(2).filter(|code| code.contains(['(', '[', '{']) && !code.contains("..")) {
+            for code in
+                line.split('`').skip(1).step_by(2).filter(|code| code.contains(['(', '[', '{']) && !code.contains(".."))
+            {
                 let (_, errors) = parse_program(FileId(0), &format!("let it = {code}\n"));
                 let (_, as_argument) = parse_program(FileId(0), &format!("let it = f({code})\n"));
                 assert!(errors.is_empty() || as_argument.is_empty(), "std.{module}: `{code}` does not parse");

@@ -24,7 +24,8 @@ fn fault(path: &Path, ran: &Ran) -> Option<String> {
 }
 
 fn verified(paths: Vec<PathBuf>) {
-    let work = move || paths.iter().filter_map(|path| fault(path, &run(path, EngineKind::Jit, &[]))).collect::<Vec<_>>();
+    let work =
+        move || paths.iter().filter_map(|path| fault(path, &run(path, EngineKind::Jit, &[]))).collect::<Vec<_>>();
     let faults = on_a_large_stack(work);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -60,7 +60,8 @@ fn source(path: &str) -> String {
 }
 
 fn cases() -> Vec<Case> {
-    let text: String = source("tests/gradients/cases.txt").lines().filter(|l| !l.starts_with('#')).collect::<Vec<_>>().join("\n");
+    let text: String =
+        source("tests/gradients/cases.txt").lines().filter(|l| !l.starts_with('#')).collect::<Vec<_>>().join("\n");
     text.split("\n== ").skip(1).map(case).collect()
 }
 
@@ -106,7 +107,14 @@ impl Case {
             0 => vec![self.params.iter().map(|param| param.axes.clone()).collect()],
             1 => all(&[&[""], &["a"], &["ab"], &["abc"]]),
             2 => all(&[
-                &["", ""], &["a", "a"], &["ab", "ab"], &["ab", "b"], &["b", "ab"], &["", "ab"], &["ab", ""], &["ab", "bc"],
+                &["", ""],
+                &["a", "a"],
+                &["ab", "ab"],
+                &["ab", "b"],
+                &["b", "ab"],
+                &["", "ab"],
+                &["ab", ""],
+                &["ab", "bc"],
             ]),
             n => panic!("`{}`: no variants for {n} parameters", self.title),
         }
@@ -197,7 +205,8 @@ fn every_gradient_agrees_with_differences() {
             let variants = case.variants();
             let rounds = if variants.len() > 1 { 1 } else { ROUNDS };
             for (shift, shapes) in variants.iter().enumerate() {
-                let judged = |round: usize| judge(case, shapes, &sizes(number, shift + round), engine(shift + round), &path);
+                let judged =
+                    |round: usize| judge(case, shapes, &sizes(number, shift + round), engine(shift + round), &path);
                 faults.extend((0..rounds).filter_map(judged).next());
                 programs += rounds;
             }
@@ -255,7 +264,10 @@ fn every_primitive_has_a_case() {
         if has_vjp {
             assert!(found.contains(&false), "`{name}` has a derivative, and no case in tests/gradients/cases.txt");
         } else {
-            assert!(!found.is_empty() || NO_FLOATS.contains(&name.as_str()), "`{name}` has no case in tests/gradients/cases.txt");
+            assert!(
+                !found.is_empty() || NO_FLOATS.contains(&name.as_str()),
+                "`{name}` has no case in tests/gradients/cases.txt"
+            );
         }
     }
 }

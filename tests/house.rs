@@ -42,7 +42,11 @@ impl Source {
             item.contains("mod ") && item.ends_with('{')
         });
         let text = &self.text[..inline.map_or(self.text.len(), |(place, _)| place)];
-        text.lines().enumerate().map(|(n, line)| (n + 1, line)).filter(|(_, l)| !l.trim_start().starts_with("//")).collect()
+        text.lines()
+            .enumerate()
+            .map(|(n, line)| (n + 1, line))
+            .filter(|(_, l)| !l.trim_start().starts_with("//"))
+            .collect()
     }
 
     /// The modules in files of their own that exist in tests only, as path prefixes.
@@ -123,7 +127,13 @@ fn layers_import_downwards_only() {
 #[test]
 fn every_folder_is_a_layer_that_this_test_knows() {
     let known: BTreeSet<&str> = LAYERS.iter().map(|(name, _)| *name).chain(["lib", "main"]).collect();
-    none(sources().iter().filter(|s| !known.contains(s.layer())).map(|s| format!("src/{}: which layer?", s.path)).collect());
+    none(
+        sources()
+            .iter()
+            .filter(|s| !known.contains(s.layer()))
+            .map(|s| format!("src/{}: which layer?", s.path))
+            .collect(),
+    );
 }
 
 #[test]
@@ -151,7 +161,8 @@ fn unsafe_stands_in_few_places_with_a_reason() {
             let code = line.split("//").next().unwrap_or("");
             let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
             // The type of a function promises nothing; whoever makes or calls one does.
-            let is_type = code.contains("type ") || code.contains("extern \"C\" fn(") || code.ends_with("extern \"C\" {");
+            let is_type =
+                code.contains("type ") || code.contains("extern \"C\" fn(") || code.ends_with("extern \"C\" {");
             if is_type || !words.into_iter().any(|word| word == "unsafe") {
                 continue;
             }
@@ -256,8 +267,12 @@ fn every_code_has_a_page_and_every_page_a_code() {
     let (codes, pages) = (codes_in_use(), pages());
     assert!(codes.len() > 20, "the codes were not found: {codes:?}");
     let mut faults = Vec::new();
-    faults.extend(codes.iter().filter(|code| !pages.contains_key(*code)).map(|code| format!("docs/errors/{code}.md is missing")));
-    faults.extend(pages.keys().filter(|code| !codes.contains(*code)).map(|code| format!("docs/errors/{code}.md: no such code")));
+    faults.extend(
+        codes.iter().filter(|code| !pages.contains_key(*code)).map(|code| format!("docs/errors/{code}.md is missing")),
+    );
+    faults.extend(
+        pages.keys().filter(|code| !codes.contains(*code)).map(|code| format!("docs/errors/{code}.md: no such code")),
+    );
     none(faults);
 }
 

@@ -28,7 +28,8 @@ fn widened(module: &str, without: &[&str]) -> String {
     let mut skipping = false;
     for line in source(module).lines() {
         let name = line.trim_start_matches("pub ").strip_prefix("fn ").unwrap_or("");
-        skipping |= without.iter().any(|dropped| name.strip_prefix(dropped).is_some_and(|rest| rest.starts_with(['(', '<'])));
+        skipping |=
+            without.iter().any(|dropped| name.strip_prefix(dropped).is_some_and(|rest| rest.starts_with(['(', '<'])));
         if !skipping && !line.starts_with("##") {
             text.push_str(&line.replace("f32", "f64"));
             text.push('\n');
@@ -94,8 +95,26 @@ fn compare(program: &str, modules: &[(&str, String)], names: &[(&str, &str)]) {
 
 #[test]
 fn a_dictionary_with_dead_features() {
-    let rest = ["init", "init_at", "project", "unit_decoder", "sums", "quality", "judge", "tile_sums", "evaluate", "fvu",
-        "ev_legacy", "explained", "l0", "density", "dead_share", "log_density", "recovered", "mmcs"];
+    let rest = [
+        "init",
+        "init_at",
+        "project",
+        "unit_decoder",
+        "sums",
+        "quality",
+        "judge",
+        "tile_sums",
+        "evaluate",
+        "fvu",
+        "ev_legacy",
+        "explained",
+        "l0",
+        "density",
+        "dead_share",
+        "log_density",
+        "recovered",
+        "mmcs",
+    ];
     let wide = widened("stdlib/sae.exp", &rest);
     let frozen = replaced(&wide, "let target = stop(x - rebuilt) + stop(p.b_dec)", "let target = held");
     let frozen = replaced(&frozen, "p: Sae[d, f], state: {", "p: Sae[d, f], held: f64[d, ..r], state: {");
@@ -105,16 +124,29 @@ fn a_dictionary_with_dead_features() {
 
 #[test]
 fn a_small_gpt() {
-    let wide = widened("stdlib/models/gpt2.exp", &["load", "load_with", "prefix", "matrices", "vectors", "read", "read_norm"]);
+    let wide =
+        widened("stdlib/models/gpt2.exp", &["load", "load_with", "prefix", "matrices", "vectors", "read", "read_norm"]);
     let names = [
-        ("emb", "dmodel, vocab"), ("pos_emb", "ctx, dmodel"),
-        ("gain1", "dmodel, layer"), ("bias1", "dmodel, layer"), ("gain2", "dmodel, layer"), ("bias2", "dmodel, layer"),
-        ("gain3", "dmodel"), ("bias3", "dmodel"),
-        ("W_q", "dhead, dmodel, head, layer"), ("b_q", "dhead, head, layer"),
-        ("W_k", "dhead, dmodel, head, layer"), ("b_k", "dhead, head, layer"),
-        ("W_v", "dhead, dmodel, head, layer"), ("b_v", "dhead, head, layer"),
-        ("W_o", "dhead, dmodel, head, layer"), ("b_o", "dmodel, layer"),
-        ("W_in", "dmlp, dmodel, layer"), ("b_in", "dmlp, layer"), ("W_out", "dmlp, dmodel, layer"), ("b_out", "dmodel, layer"),
+        ("emb", "dmodel, vocab"),
+        ("pos_emb", "ctx, dmodel"),
+        ("gain1", "dmodel, layer"),
+        ("bias1", "dmodel, layer"),
+        ("gain2", "dmodel, layer"),
+        ("bias2", "dmodel, layer"),
+        ("gain3", "dmodel"),
+        ("bias3", "dmodel"),
+        ("W_q", "dhead, dmodel, head, layer"),
+        ("b_q", "dhead, head, layer"),
+        ("W_k", "dhead, dmodel, head, layer"),
+        ("b_k", "dhead, head, layer"),
+        ("W_v", "dhead, dmodel, head, layer"),
+        ("b_v", "dhead, head, layer"),
+        ("W_o", "dhead, dmodel, head, layer"),
+        ("b_o", "dmodel, layer"),
+        ("W_in", "dmlp, dmodel, layer"),
+        ("b_in", "dmlp, layer"),
+        ("W_out", "dmlp, dmodel, layer"),
+        ("b_out", "dmodel, layer"),
     ];
     compare("tests/gradients/gpt.exp", &[("wide.exp", wide)], &names);
 }

@@ -109,7 +109,9 @@ fn judge(wanted: usize) -> (Vec<Judged>, usize) {
 
 /// Functions that give back the shape they get, whichever axis they are told.
 fn keeps_shape(place: &str) -> bool {
-    ["softmax", "keep_top", "sort", "cumsum", "log_softmax", "causal", "expand"].iter().any(|name| place.contains(&format!("`{name}`")))
+    ["softmax", "keep_top", "sort", "cumsum", "log_softmax", "causal", "expand"]
+        .iter()
+        .any(|name| place.contains(&format!("`{name}`")))
 }
 
 fn table(judged: &[Judged], equal: usize) -> String {

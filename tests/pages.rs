@@ -38,8 +38,10 @@ fn blocks() -> Vec<Block> {
 fn outcome(text: &str) -> (Vec<String>, Vec<String>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors");
     let settings = Settings { folder: folder.clone(), ..Settings::default() };
-    let mut session = Session::new(Box::new(DiskLoader::new(&folder)), settings, Output::buffer(&BufferWorld::default()));
-    let codes = |failure: &Failure| failure.diagnostics().iter().map(|d| format!("{}: {}", d.code, d.message)).collect();
+    let mut session =
+        Session::new(Box::new(DiskLoader::new(&folder)), settings, Output::buffer(&BufferWorld::default()));
+    let codes =
+        |failure: &Failure| failure.diagnostics().iter().map(|d| format!("{}: {}", d.code, d.message)).collect();
     match session.enter("page.exp", text) {
         Ok(_) => (Vec::new(), Vec::new()),
         Err(failure @ Failure::Check(_)) => (codes(&failure), Vec::new()),
@@ -62,7 +64,8 @@ fn judge(block: &Block) -> Option<String> {
 
 #[test]
 fn examples_do_what_their_pages_say() {
-    let work = || blocks().iter().filter(|block| !block.kind.ends_with("not-run")).filter_map(judge).collect::<Vec<_>>();
+    let work =
+        || blocks().iter().filter(|block| !block.kind.ends_with("not-run")).filter_map(judge).collect::<Vec<_>>();
     let thread = std::thread::Builder::new().stack_size(256 << 20).spawn(work).unwrap();
     let faults = thread.join().unwrap();
     assert!(faults.is_empty(), "{} blocks are wrong:\n{}", faults.len(), faults.join("\n"));

@@ -71,7 +71,8 @@ fn the_bits_do_not_depend_on_runs_or_threads() {
     for_all(|path| {
         let wanted = hash(&checked(path, EngineKind::Jit)?);
         for threads in [1, 2, 3] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|fault| fault.to_string())?;
+            let pool =
+                rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|fault| fault.to_string())?;
             let found = pool.install(|| checked(path, EngineKind::Jit))?;
             if hash(&found) != wanted {
                 return Err(format!("{}: other bits at {threads} threads", path.display()));

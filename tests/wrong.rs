@@ -30,8 +30,12 @@ fn told(path: &Path) -> (Vec<Diagnostic>, String) {
     let text = std::fs::read_to_string(path).unwrap();
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let settings = Settings { folder: folder(), ..Settings::default() };
-    let mut session = Session::new(Box::new(DiskLoader::new(&folder())), settings, Output::buffer(&BufferWorld::default()));
-    let faults = session.prepare(&name, &text).err().map(|failure: Failure| failure.diagnostics().into_iter().cloned().collect());
+    let mut session =
+        Session::new(Box::new(DiskLoader::new(&folder())), settings, Output::buffer(&BufferWorld::default()));
+    let faults = session
+        .prepare(&name, &text)
+        .err()
+        .map(|failure: Failure| failure.diagnostics().into_iter().cloned().collect());
     let faults: Vec<Diagnostic> = faults.unwrap_or_default();
     // A neighbour is known by its full path, which differs between machines.
     let shown = render_all(&faults, session.sources(), false).replace(&format!("{}/", folder().display()), "");
@@ -40,7 +44,20 @@ fn told(path: &Path) -> (Vec<Diagnostic>, String) {
 
 /// What a message must never show: types and ids of the compiler, and places left open.
 const NEVER: &[&str] = &[
-    "Some(", "None)", "Elem", "Tensor(", "Index(", "LocalId", "GlobalId", "AxisSet", "Val::", "Type::", "Span", "%", "[?", "expected_",
+    "Some(",
+    "None)",
+    "Elem",
+    "Tensor(",
+    "Index(",
+    "LocalId",
+    "GlobalId",
+    "AxisSet",
+    "Val::",
+    "Type::",
+    "Span",
+    "%",
+    "[?",
+    "expected_",
 ];
 
 /// What is wrong with a message as a message.
@@ -129,8 +146,10 @@ fn every_code_is_shown() {
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
         .filter(|code| code.starts_with('E') && !unreachable.contains(&code.as_str()))
         .collect();
-    let shown: Vec<String> =
-        programs(false).iter().map(|path| std::fs::read_to_string(path.with_extension("txt")).unwrap_or_default()).collect();
+    let shown: Vec<String> = programs(false)
+        .iter()
+        .map(|path| std::fs::read_to_string(path.with_extension("txt")).unwrap_or_default())
+        .collect();
     codes.retain(|code| !shown.iter().any(|text| text.contains(&format!("[{code}]"))));
     assert!(codes.is_empty(), "no program shows {codes:?}");
 }

@@ -70,7 +70,8 @@ fn reading(bytes: &[u8], script: &str, code: &str, words: &[&str]) {
         refused(&output, 1, code, words);
         assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{engine}");
     }
-    let parts: Vec<String> = folder.all_files().into_iter().filter(|path| path.contains(".locus-") || path.ends_with(".part")).collect();
+    let parts: Vec<String> =
+        folder.all_files().into_iter().filter(|path| path.contains(".locus-") || path.ends_with(".part")).collect();
     assert!(parts.is_empty(), "{parts:?}");
 }
 
@@ -198,7 +199,12 @@ fn a_model_with_a_wrong_configuration() {
     };
     refused(&changed("\"n_head\"", "\"heads\""), 1, "R008", &["input `c`", "`n_head`"]);
     let layers = config.split("\"n_layer\": ").nth(1).unwrap().split([',', '\n', '}']).next().unwrap();
-    refused(&changed(&format!("\"n_layer\": {layers}"), "\"n_layer\": 40"), 1, "R008", &["input `w`", "no tensor", "h."]);
+    refused(
+        &changed(&format!("\"n_layer\": {layers}"), "\"n_layer\": 40"),
+        1,
+        "R008",
+        &["input `w`", "no tensor", "h."],
+    );
     let heads = config.split("\"n_head\": ").nth(1).unwrap().split([',', '\n', '}']).next().unwrap();
     refused(&changed(&format!("\"n_head\": {heads}"), "\"n_head\": 7"), 1, "R003", &["a.exp"]);
     refused(&changed(&format!("\"n_head\": {heads}"), "\"n_head\": 0"), 1, "R003", &[]);
@@ -219,7 +225,8 @@ fn results_stay_below_the_output_folder() {
 }
 
 /// A megabyte, into a folder that takes less.
-const MEGABYTE: &str = "use std.io\naxis a = 300000\nprint(\"before\")\nio.write_npy(\"x.npy\", ones[a]())\nprint(\"after\")\n";
+const MEGABYTE: &str =
+    "use std.io\naxis a = 300000\nprint(\"before\")\nio.write_npy(\"x.npy\", ones[a]())\nprint(\"after\")\n";
 
 #[test]
 fn a_file_that_grows_beyond_a_limit_leaves_nothing() {

@@ -59,9 +59,9 @@ pub fn find(name: &str) -> Vec<String> {
         Some((module, item)) => (Some(module), item),
         None => (None, name),
     };
-    let modules = STDLIB.iter().filter(|(known, _)| {
-        module.is_none_or(|module| *known == module || known.rsplit('.').next() == Some(module))
-    });
+    let modules = STDLIB
+        .iter()
+        .filter(|(known, _)| module.is_none_or(|module| *known == module || known.rsplit('.').next() == Some(module)));
     modules.flat_map(|(known, text)| Library::read(known, text).entries(item)).collect()
 }
 
@@ -122,7 +122,8 @@ impl Library {
 
     fn function_signature(&self, item: &Item, function: &FnItem) -> String {
         let start = function.span.start.max(item.span.start);
-        let ends = [function.body.as_ref().map(|body| body.span.start), function.vjp.as_ref().map(|vjp| vjp.span.start)];
+        let ends =
+            [function.body.as_ref().map(|body| body.span.start), function.vjp.as_ref().map(|vjp| vjp.span.start)];
         let end = ends.into_iter().flatten().min().unwrap_or(function.span.end);
         let text = self.sources.slice(crate::base::span::Span { start, end, ..function.span });
         text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -178,7 +178,15 @@ impl Checker {
         self.id(&val, span)
     }
 
-    fn split(&mut self, val: Val, elem: Elem, axes: AxisSet, axis: &ast::Ident, to: &[(ast::Ident, Option<ast::Expr>)], span: Span) -> Val {
+    fn split(
+        &mut self,
+        val: Val,
+        elem: Elem,
+        axes: AxisSet,
+        axis: &ast::Ident,
+        to: &[(ast::Ident, Option<ast::Expr>)],
+        span: Span,
+    ) -> Val {
         let ty = val.ty();
         let Some(from) = self.axis_of_value(axis, &axes, &val) else { return Val::Error };
         let rest = axes.without(from);

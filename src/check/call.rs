@@ -2,9 +2,9 @@
 
 use super::functions::{GenericKind, Instance, Signature, returns_in_loop};
 use super::modules::ModId;
+use super::names::{Frame, Generics};
 use super::obituaries::verb_of_call;
 use super::refusals::Refused;
-use super::names::{Frame, Generics};
 use super::sizes::SizeScope;
 use super::solve::{Solver, Subst};
 use super::value::{Closure, FnVal, Val};
@@ -111,7 +111,13 @@ impl Checker {
     }
 
     /// Arguments in the order of the parameters; `None` where the default is to be used.
-    fn bind_args(&mut self, params: &[ast::Param], args: Vec<ArgVal>, who: &str, span: Span) -> Option<Vec<Option<ArgVal>>> {
+    fn bind_args(
+        &mut self,
+        params: &[ast::Param],
+        args: Vec<ArgVal>,
+        who: &str,
+        span: Span,
+    ) -> Option<Vec<Option<ArgVal>>> {
         let mut bound: Vec<Option<ArgVal>> = params.iter().map(|_| None).collect();
         let mut next = 0;
         for arg in args {
@@ -143,7 +149,14 @@ impl Checker {
         Some(bound)
     }
 
-    pub(super) fn call_item(&mut self, module: ModId, item: &Rc<ast::FnItem>, axes: Option<&[Axis]>, args: Vec<ArgVal>, span: Span) -> Val {
+    pub(super) fn call_item(
+        &mut self,
+        module: ModId,
+        item: &Rc<ast::FnItem>,
+        axes: Option<&[Axis]>,
+        args: Vec<ArgVal>,
+        span: Span,
+    ) -> Val {
         let who = format!("`{}`", item.name.name);
         let Some(bound) = self.bind_args(&item.params, args, &who, span) else { return Val::Error };
         if item.intrinsic
@@ -160,7 +173,14 @@ impl Checker {
         self.enter_item(module, generics, item, &signature, &subst, bound, span)
     }
 
-    fn solve_call(&mut self, item: &ast::FnItem, signature: &Signature, axes: Option<&[Axis]>, bound: &[Option<ArgVal>], span: Span) -> Option<Subst> {
+    fn solve_call(
+        &mut self,
+        item: &ast::FnItem,
+        signature: &Signature,
+        axes: Option<&[Axis]>,
+        bound: &[Option<ArgVal>],
+        span: Span,
+    ) -> Option<Subst> {
         let mut solver = Solver::new(signature);
         let mut outcome = axes.map_or(Ok(()), |axes| solver.explicit(axes));
         for ((_, pattern), arg) in signature.params.iter().zip(bound) {
@@ -263,7 +283,15 @@ impl Checker {
     }
 
     /// A call of a function of its own, made once for each combination of argument types.
-    fn call_instance(&mut self, module: ModId, item: &Rc<ast::FnItem>, signature: &Signature, result: Option<Type>, body: &ast::Block, span: Span) -> Val {
+    fn call_instance(
+        &mut self,
+        module: ModId,
+        item: &Rc<ast::FnItem>,
+        signature: &Signature,
+        result: Option<Type>,
+        body: &ast::Block,
+        span: Span,
+    ) -> Val {
         let Some(result) = result.filter(|_| signature.fully_typed()) else {
             self.error(messages::needs_types(item.name.span, &item.name.name));
             return Val::Error;
@@ -288,7 +316,15 @@ impl Checker {
         shape.with_leaves(&mut |_| results.next().unwrap_or(Val::Error))
     }
 
-    fn make_instance(&mut self, key: String, module: ModId, item: &Rc<ast::FnItem>, vars: &[super::names::Var], result: Type, body: &ast::Block) -> Instance {
+    fn make_instance(
+        &mut self,
+        key: String,
+        module: ModId,
+        item: &Rc<ast::FnItem>,
+        vars: &[super::names::Var],
+        result: Type,
+        body: &ast::Block,
+    ) -> Instance {
         let types: Vec<Type> = shape_of(&result).leaves().iter().map(Val::ty).collect();
         // The entry exists before the body is read, so that the body can call itself.
         self.open_function(&item.name.name);

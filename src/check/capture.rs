@@ -112,7 +112,13 @@ impl Checker {
     }
 
     /// The first reading: types of the sites; an error for one that the model does not have.
-    fn look(&mut self, f: &Rc<FnVal>, args: &[ArgVal], capture: &ast::CaptureExpr, pins: Vec<Vec<(Axis, Val)>>) -> Option<Vec<Request>> {
+    fn look(
+        &mut self,
+        f: &Rc<FnVal>,
+        args: &[ArgVal],
+        capture: &ast::CaptureExpr,
+        pins: Vec<Vec<(Axis, Val)>>,
+    ) -> Option<Vec<Request>> {
         let requests = self.requests(capture, &pins);
         let faults = self.errors.len();
         self.capture = Some(CaptureState { requests, base: self.frames.len(), looking: true, met: Vec::new() });
@@ -136,7 +142,13 @@ impl Checker {
     }
 
     /// The second reading, in place. Slots start undefined; every loop that meets the site carries them.
-    fn run_forward(&mut self, f: &Rc<FnVal>, args: Vec<ArgVal>, capture: &ast::CaptureExpr, mut requests: Vec<Request>) -> Val {
+    fn run_forward(
+        &mut self,
+        f: &Rc<FnVal>,
+        args: Vec<ArgVal>,
+        capture: &ast::CaptureExpr,
+        mut requests: Vec<Request>,
+    ) -> Val {
         for request in &mut requests {
             let span = request.span;
             let Some(ty) = request.ty.clone() else { return Val::Error };
@@ -207,8 +219,11 @@ impl Checker {
         let kept = self.at_capture(|checker| checker.brackets(val.clone(), &parts, span));
         let Some(state) = &mut self.capture else { return };
         let request = &mut state.requests[at];
-        let open: Vec<Axis> =
-            loops.iter().map(|(axis, _)| *axis).filter(|axis| !request.pins.iter().any(|(pin, _)| pin == axis)).collect();
+        let open: Vec<Axis> = loops
+            .iter()
+            .map(|(axis, _)| *axis)
+            .filter(|axis| !request.pins.iter().any(|(pin, _)| pin == axis))
+            .collect();
         request.ty = Some(kept.ty());
         request.collects = open.first().copied();
         if open.len() > 1 {
@@ -234,7 +249,9 @@ impl Checker {
         let (old, collects) = (state.requests[at].value.clone(), state.requests[at].collects);
         let pinned: Vec<(Val, Val)> = loops
             .iter()
-            .filter_map(|(axis, index)| pins.iter().find(|(pin, _)| pin == axis).map(|(_, wanted)| (index.clone(), wanted.clone())))
+            .filter_map(|(axis, index)| {
+                pins.iter().find(|(pin, _)| pin == axis).map(|(_, wanted)| (index.clone(), wanted.clone()))
+            })
             .collect();
         let take = |checker: &mut Checker| {
             let kept = checker.at_capture(|checker| checker.brackets(val.clone(), &parts, span));
@@ -280,7 +297,9 @@ impl Checker {
         let pins: Vec<(Val, Span)> = state
             .requests
             .iter()
-            .flat_map(|request| request.pins.iter().filter(|(pin, _)| *pin == axis).map(|(_, val)| (val.clone(), request.span)))
+            .flat_map(|request| {
+                request.pins.iter().filter(|(pin, _)| *pin == axis).map(|(_, val)| (val.clone(), request.span))
+            })
             .collect();
         let mut last: Option<Val> = None;
         for (pin, at) in &pins {

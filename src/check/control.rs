@@ -14,8 +14,7 @@ pub(super) type Branch = (Block, Val);
 impl Checker {
     pub(super) fn condition(&mut self, test: &Expr) -> Val {
         let val = self.expr(test);
-        self.conform(val, &Type::BOOL, test.span, "a condition")
-            .clone()
+        self.conform(val, &Type::BOOL, test.span, "a condition").clone()
     }
 
     pub(super) fn if_expr(&mut self, test: &Expr, then: &ast::Block, other: Option<&Expr>, span: Span) -> Val {
@@ -387,7 +386,12 @@ impl Checker {
 
     /// The values that the body yields for the next round, checked against the carried types. A list that was
     /// empty before the loop takes its type here.
-    fn close_carried(&mut self, carried: Vec<(Val, Val)>, slots: &[usize], span: Span) -> (Vec<LocalId>, Vec<(Val, Val)>) {
+    fn close_carried(
+        &mut self,
+        carried: Vec<(Val, Val)>,
+        slots: &[usize],
+        span: Span,
+    ) -> (Vec<LocalId>, Vec<(Val, Val)>) {
         let after = self.state();
         let mut results = Vec::new();
         let mut settled = Vec::new();

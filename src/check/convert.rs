@@ -61,7 +61,8 @@ impl Checker {
         }
         match (&found, ty) {
             (Type::Tensor(from, a), Type::Tensor(to, b)) if a.is_empty() && b.is_empty() => {
-                let widens = matches!((from, to), (Elem::Int | Elem::F32, Elem::F64) | (Elem::F64 | Elem::Int, Elem::F32));
+                let widens =
+                    matches!((from, to), (Elem::Int | Elem::F32, Elem::F64) | (Elem::F64 | Elem::Int, Elem::F32));
                 widens.then(|| self.cast(val, *to, span))
             }
             (Type::List(item), Type::List(_)) if **item == Type::Error => {

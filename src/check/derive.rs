@@ -24,7 +24,13 @@ pub struct Adjoint {
 
 impl Checker {
     /// The adjoint function of primitive `name` for these types, or `None` if it declares no derivative.
-    pub fn vjp(&mut self, name: &str, axes: &[Axis], args: &[Type], result: &Type) -> Result<Option<Adjoint>, Diagnostic> {
+    pub fn vjp(
+        &mut self,
+        name: &str,
+        axes: &[Axis],
+        args: &[Type],
+        result: &Type,
+    ) -> Result<Option<Adjoint>, Diagnostic> {
         let found = self.modules.iter().enumerate().find_map(|(place, module)| {
             let item = module.functions.get(name)?;
             (item.intrinsic && item.vjp.is_some()).then(|| (ModId(place), item.clone()))
@@ -43,7 +49,14 @@ impl Checker {
     }
 
     /// Scalar operations meet over the union of axes, so their rows stand for those of the result.
-    fn vjp_generics(&self, signature: &Signature, name: &str, axes: &[Axis], args: &[Type], result: &Type) -> Option<Generics> {
+    fn vjp_generics(
+        &self,
+        signature: &Signature,
+        name: &str,
+        axes: &[Axis],
+        args: &[Type],
+        result: &Type,
+    ) -> Option<Generics> {
         if ScalarOp::from_name(name).is_some() {
             let elem = args.last()?.elem()?;
             let all: Vec<Axis> = result.axes()?.iter().collect();
@@ -68,7 +81,14 @@ impl Checker {
         Some(generics_of(signature, &subst))
     }
 
-    fn read_vjp(&mut self, module: ModId, item: &Rc<FnItem>, generics: Generics, args: &[Type], result: &Type) -> Option<Adjoint> {
+    fn read_vjp(
+        &mut self,
+        module: ModId,
+        item: &Rc<FnItem>,
+        generics: Generics,
+        args: &[Type],
+        result: &Type,
+    ) -> Option<Adjoint> {
         let vjp = item.vjp.as_ref()?;
         let span = vjp.span;
         self.open_function(format!("{} adjoint", item.name.name));

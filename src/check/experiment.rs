@@ -27,7 +27,9 @@ impl Checker {
         for field in &fit.fields {
             let name = field.name.name.as_str();
             if let ("over", ExprKind::Name(axis)) = (name, &field.value.kind) {
-                let Some(axis) = self.axis(&ast::Ident { name: axis.clone(), span: field.value.span }) else { return Val::Error };
+                let Some(axis) = self.axis(&ast::Ident { name: axis.clone(), span: field.value.span }) else {
+                    return Val::Error;
+                };
                 over = Some((axis, field.value.span));
                 continue;
             }
@@ -49,12 +51,16 @@ impl Checker {
             return Val::Error;
         };
         let given = |name: &str| args.iter().find(|arg| arg.name.as_ref().is_some_and(|given| given.name == name));
-        if let Some(missing) = ["data", "loss", "optim", "steps", "batch"].into_iter().find(|name| given(name).is_none()) {
+        if let Some(missing) =
+            ["data", "loss", "optim", "steps", "batch"].into_iter().find(|name| given(name).is_none())
+        {
             self.error(messages::fit_needs(span, missing));
             return Val::Error;
         }
         let data = given("data").cloned();
-        if let Some((field, ty)) = data.as_ref().filter(|data| carries(&data.val, &[over])).and_then(|data| lacks("", &data.val, over)) {
+        if let Some((field, ty)) =
+            data.as_ref().filter(|data| carries(&data.val, &[over])).and_then(|data| lacks("", &data.val, over))
+        {
             self.error(messages::data_lacks_axis(over_span, over, &field, &ty));
             return Val::Error;
         }
@@ -157,7 +163,8 @@ impl Checker {
             }
         };
         let shown = self.sources.slice(at).to_string();
-        let mut args: Vec<LocalId> = vec![self.int(number as i64, span), self.string(op, span), self.string(&shown, span)];
+        let mut args: Vec<LocalId> =
+            vec![self.int(number as i64, span), self.string(op, span), self.string(&shown, span)];
         for val in [found, a, b] {
             args.push(self.id(&val, span));
         }
@@ -175,7 +182,8 @@ impl Checker {
         let size = self.elementwise(ScalarOp::Abs, &[(difference, span)], span);
         let (Some(axes), Some(elem)) = (size.axes(), size.elem()) else { return (Val::Error, Val::Error) };
         let arg = self.id(&size, span);
-        let largest = self.emit(Op::Reduce { kind: ReduceKind::Max, arg, axes }, Type::Tensor(elem, Default::default()), span);
+        let largest =
+            self.emit(Op::Reduce { kind: ReduceKind::Max, arg, axes }, Type::Tensor(elem, Default::default()), span);
         (self.float_value(&largest, span, "a difference"), Val::Lit(Lit::Float(0.0)))
     }
 

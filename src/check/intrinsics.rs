@@ -13,7 +13,13 @@ use crate::syntax::ast;
 
 impl Checker {
     /// Intrinsics that are operations of the IR rather than builtins; `None` for the others.
-    pub(super) fn direct_intrinsic(&mut self, item: &ast::FnItem, axes: Option<&[Axis]>, bound: &[Option<ArgVal>], span: Span) -> Option<Val> {
+    pub(super) fn direct_intrinsic(
+        &mut self,
+        item: &ast::FnItem,
+        axes: Option<&[Axis]>,
+        bound: &[Option<ArgVal>],
+        span: Span,
+    ) -> Option<Val> {
         let name = item.name.name.as_str();
         if let Some(op) = ScalarOp::from_name(name) {
             let operands: Vec<(Val, Span)> = bound.iter().flatten().map(|arg| (arg.val.clone(), arg.span)).collect();
@@ -89,7 +95,8 @@ impl Checker {
                 }
             }
             let ty = subst.apply(pattern);
-            let val = self.conform(val, &ty, at, &format!("the parameter `{}` of `{}`", param.name.name, item.name.name));
+            let val =
+                self.conform(val, &ty, at, &format!("the parameter `{}` of `{}`", param.name.name, item.name.name));
             let val = self.materialize(&val, at);
             for leaf in val.leaves() {
                 carried = carried.union(&leaf.axes().unwrap_or_default());

@@ -168,7 +168,15 @@ impl Checker {
     }
 
     /// Moves what the item bound or changed into globals, and adds the unit unless it does nothing.
-    fn end_unit(&mut self, id: ModId, kind: UnitKind, span: Span, before: Vec<Var>, results: Vec<crate::ir::LocalId>, shown: Option<String>) {
+    fn end_unit(
+        &mut self,
+        id: ModId,
+        kind: UnitKind,
+        span: Span,
+        before: Vec<Var>,
+        results: Vec<crate::ir::LocalId>,
+        shown: Option<String>,
+    ) {
         let Some(frame) = self.frames.pop() else { return };
         let mut names = Vec::new();
         let mut top = Vec::new();
@@ -264,7 +272,12 @@ impl Checker {
                 None => path = Some(text),
                 Some("sha256") => sha = Some(text),
                 Some(other) => {
-                    self.error(messages::too_many_arguments(arg.value.span, "`file`", arg.name.as_ref(), &["sha256".to_string()]));
+                    self.error(messages::too_many_arguments(
+                        arg.value.span,
+                        "`file`",
+                        arg.name.as_ref(),
+                        &["sha256".to_string()],
+                    ));
                     let _ = other;
                     return;
                 }

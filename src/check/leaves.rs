@@ -137,7 +137,15 @@ impl Checker {
         self.emit_grad(func, &point, outer, &types, (&value, with_value), span)
     }
 
-    fn emit_grad(&mut self, func: crate::ir::FuncId, point: &Val, outer: Vec<LocalId>, types: &[Type], value: (&Val, bool), span: Span) -> Val {
+    fn emit_grad(
+        &mut self,
+        func: crate::ir::FuncId,
+        point: &Val,
+        outer: Vec<LocalId>,
+        types: &[Type],
+        value: (&Val, bool),
+        span: Span,
+    ) -> Val {
         let leaves = point.leaves();
         let mut args = self.ids(&leaves, span);
         args.extend(outer);

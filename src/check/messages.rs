@@ -52,7 +52,8 @@ fn operator(op: ScalarOp) -> String {
 pub(super) fn unknown_name(span: Span, name: &str, known: &[String], is_axis: bool) -> D {
     let d = D::error("E010", span, format!("nothing is called `{name}` here"));
     if is_axis {
-        return d.note("note", format!("`{name}` is an axis; axes stand in brackets, before `[` in a type, or after `in`"));
+        return d
+            .note("note", format!("`{name}` is an axis; axes stand in brackets, before `[` in a type, or after `in`"));
     }
     match slips::unknown_name(name) {
         Some(help) => d.help(help),
@@ -91,11 +92,13 @@ pub(super) fn unknown_in_module(span: Span, name: &str, module: &str, known: &[S
 }
 
 pub(super) fn private(span: Span, name: &str, module: &str) -> D {
-    D::error("E010", span, format!("`{name}` is private to `{module}`")).note("note", "other files see only what is marked `pub`")
+    D::error("E010", span, format!("`{name}` is private to `{module}`"))
+        .note("note", "other files see only what is marked `pub`")
 }
 
 pub(super) fn module_as_value(span: Span, name: &str) -> D {
-    D::error("E010", span, format!("`{name}` is a module, not a value")).help(format!("name what you need of it:  {name}.something"))
+    D::error("E010", span, format!("`{name}` is a module, not a value"))
+        .help(format!("name what you need of it:  {name}.something"))
 }
 
 pub(super) fn unknown_type(span: Span, name: &str, known: &[String]) -> D {
@@ -114,7 +117,11 @@ pub(super) fn unknown_field(span: Span, name: &str, ty: &Type) -> D {
         Type::Record(fields) => {
             let known: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
             let near = did_you_mean(d, name, &known);
-            if near.help.is_some() { near } else { Diagnostic { help: slips::unknown_field(name).map(str::to_string), ..near } }
+            if near.help.is_some() {
+                near
+            } else {
+                Diagnostic { help: slips::unknown_field(name).map(str::to_string), ..near }
+            }
         }
         _ => Diagnostic { help: slips::unknown_field(name).map(str::to_string), ..d },
     }
@@ -156,12 +163,14 @@ pub(super) fn missing_axis(span: Span, axis: Axis, name: Option<&str>, ty: &Type
 
 pub(super) fn nothing_carries(span: Span, axes: &[Axis], ty: &Type) -> D {
     let names: Vec<String> = axes.iter().map(|axis| axis.to_string()).collect();
-    D::error("E012", span, format!("nothing here has the axis `{}`", names.join("` and `"))).note("found", ty.to_string())
+    D::error("E012", span, format!("nothing here has the axis `{}`", names.join("` and `")))
+        .note("found", ty.to_string())
 }
 
 pub(super) fn dots(span: Span, name: &str, is_row: bool) -> D {
     if is_row {
-        return D::error("E011", span, format!("`{name}` stands for any number of axes")).help(format!("write it with dots:  ..{name}"));
+        return D::error("E011", span, format!("`{name}` stands for any number of axes"))
+            .help(format!("write it with dots:  ..{name}"));
     }
     D::error("E011", span, format!("`{name}` is one axis; dots stand before a parameter for any number of axes"))
         .help(format!("write it without dots:  {name}"))
@@ -228,12 +237,15 @@ pub(super) fn grows(span: Span, all: &AxisSet) -> D {
 }
 
 pub(super) fn outer_shares(span: Span, axis: Axis, left: &str, right: &str) -> D {
-    D::error("E021", span, format!("both sides have the axis `{axis}`, so `outer` is not needed")).help(format!("write  {left} * {right}"))
+    D::error("E021", span, format!("both sides have the axis `{axis}`, so `outer` is not needed"))
+        .help(format!("write  {left} * {right}"))
 }
 
 pub(super) fn needs_axes(span: Span, name: &str, ty: &Type) -> D {
     let axes = ty.axes().map(|axes| axes.to_string()).unwrap_or_default();
-    D::error("E032", span, format!("`{name}` must say over which axes")).note("found", ty.to_string()).help(format!("{name}[{axes}](x)"))
+    D::error("E032", span, format!("`{name}` must say over which axes"))
+        .note("found", ty.to_string())
+        .help(format!("{name}[{axes}](x)"))
 }
 
 pub(super) fn needs_one_axis(span: Span, name: &str) -> D {
@@ -256,7 +268,8 @@ pub(super) fn wrong_index(span: Span, axis: Axis, found: &Type) -> D {
             D::error("E031", span, format!("this index counts `{counted}`, but the axis is `{axis}`"))
         }
         Type::Tensor(Elem::Int, axes) if !axes.is_empty() => {
-            D::error("E031", span, format!("a tensor of ints is no index of `{axis}`")).help(format!("index[{axis}](i)"))
+            D::error("E031", span, format!("a tensor of ints is no index of `{axis}`"))
+                .help(format!("index[{axis}](i)"))
         }
         other => D::error("E031", span, format!("`{other}` is no index of `{axis}`")),
     };
@@ -304,8 +317,12 @@ pub(super) fn mismatch(span: Span, what: &str, found: &Type, needed: &Type) -> D
     };
     let d = D::error("E013", span, message).note("found", found.to_string()).note("needed", needed.to_string());
     match (found, needed) {
-        (Type::Tensor(Elem::Bool, axes), needed) if *needed == Type::BOOL => d.help(format!("any[{axes}](x)  or  all[{axes}](x)")),
-        (Type::Tensor(a, x), Type::Tensor(b, y)) if x == y && a != b && b.is_float() => d.help(format!("convert it:  {b}(x)")),
+        (Type::Tensor(Elem::Bool, axes), needed) if *needed == Type::BOOL => {
+            d.help(format!("any[{axes}](x)  or  all[{axes}](x)"))
+        }
+        (Type::Tensor(a, x), Type::Tensor(b, y)) if x == y && a != b && b.is_float() => {
+            d.help(format!("convert it:  {b}(x)"))
+        }
         _ => d,
     }
 }
@@ -315,7 +332,9 @@ pub(super) fn mismatch_text(span: Span, what: &str, found: &Type, needed: &str) 
 }
 
 pub(super) fn argument(span: Span, function: &str, param: &str, found: &Type, needed: &str) -> D {
-    D::error("E013", span, format!("`{param}` of `{function}` does not take this")).note("found", found.to_string()).note("needed", needed)
+    D::error("E013", span, format!("`{param}` of `{function}` does not take this"))
+        .note("found", found.to_string())
+        .note("needed", needed)
 }
 
 pub(super) fn other_argument_element(span: Span, function: &str, param: &str, found: &Type, needed: Elem) -> D {
@@ -344,7 +363,8 @@ pub(super) fn wrong_argument_element(span: Span, function: &str, param: &str, fo
 }
 
 pub(super) fn not_a_number(span: Span, op: ScalarOp, found: &Type) -> D {
-    let d = D::error("E013", span, format!("{} works on numbers and tensors", operator(op))).note("found", found.to_string());
+    let d = D::error("E013", span, format!("{} works on numbers and tensors", operator(op)))
+        .note("found", found.to_string());
     if *found == Type::Str { d.help("values are put into a text by curly brackets:  \"n = {n}\"") } else { d }
 }
 
@@ -427,7 +447,11 @@ pub(super) fn not_a_function(span: Span, ty: &Type) -> D {
 }
 
 pub(super) fn arity(span: Span, name: &str, wanted: usize, given: usize) -> D {
-    D::error("E014", span, format!("`{name}` takes {wanted} argument{}, and {given} are given", if wanted == 1 { "" } else { "s" }))
+    D::error(
+        "E014",
+        span,
+        format!("`{name}` takes {wanted} argument{}, and {given} are given", if wanted == 1 { "" } else { "s" }),
+    )
 }
 
 pub(super) fn argument_twice(span: Span, name: &str) -> D {
@@ -436,8 +460,16 @@ pub(super) fn argument_twice(span: Span, name: &str) -> D {
 
 pub(super) fn too_many_arguments(span: Span, who: &str, name: Option<&Ident>, known: &[String]) -> D {
     match name {
-        Some(name) => did_you_mean(D::error("E014", name.span, format!("{who} has no parameter `{}`", name.name)), &name.name, known),
-        None => D::error("E014", span, format!("{who} takes {} argument{}", known.len(), if known.len() == 1 { "" } else { "s" })),
+        Some(name) => did_you_mean(
+            D::error("E014", name.span, format!("{who} has no parameter `{}`", name.name)),
+            &name.name,
+            known,
+        ),
+        None => D::error(
+            "E014",
+            span,
+            format!("{who} takes {} argument{}", known.len(), if known.len() == 1 { "" } else { "s" }),
+        ),
     }
 }
 
@@ -461,8 +493,12 @@ pub(super) fn too_many_axes(span: Span, name: &str, given: usize, taken: usize) 
 }
 
 pub(super) fn needs_types(span: Span, name: &str) -> D {
-    D::error("E042", span, format!("`{name}` calls itself or returns from a loop, so its parameters and result need types"))
-        .help("state every type, with no function among the parameters")
+    D::error(
+        "E042",
+        span,
+        format!("`{name}` calls itself or returns from a loop, so its parameters and result need types"),
+    )
+    .help("state every type, with no function among the parameters")
 }
 
 pub(super) fn too_deep(span: Span) -> D {
@@ -474,7 +510,8 @@ pub(super) fn unknown_builtin(span: Span, name: &str) -> D {
 }
 
 pub(super) fn function_as_value(span: Span) -> D {
-    D::error("E042", span, "a function cannot be kept in a list or returned to the prompt").help("call it, and keep the result")
+    D::error("E042", span, "a function cannot be kept in a list or returned to the prompt")
+        .help("call it, and keep the result")
 }
 
 pub(super) fn function_chosen_at_run_time(span: Span) -> D {
@@ -485,7 +522,8 @@ pub(super) fn function_chosen_at_run_time(span: Span) -> D {
 // ---- statements ----------------------------------------------------------------------------------------------
 
 pub(super) fn lost(span: Span) -> D {
-    D::error("E099", span, "the checker lost this value without a reason").help("this is a fault of locus; please report it")
+    D::error("E099", span, "the checker lost this value without a reason")
+        .help("this is a fault of locus; please report it")
 }
 
 pub(super) fn return_at_top(span: Span) -> D {
@@ -499,11 +537,13 @@ pub(super) fn not_mutable(span: Span, name: &str, declared: Span) -> D {
 }
 
 pub(super) fn assigns_outside(span: Span, name: &str) -> D {
-    D::error("E041", span, format!("a function cannot assign to `{name}` outside it")).help("return the new value instead")
+    D::error("E041", span, format!("a function cannot assign to `{name}` outside it"))
+        .help("return the new value instead")
 }
 
 pub(super) fn not_assignable(span: Span) -> D {
-    D::error("E041", span, "only a variable, a field, or a part of a tensor can be assigned to").help("x = 1,  r.field = 1,  t[pos: 3] = 1.0")
+    D::error("E041", span, "only a variable, a field, or a part of a tensor can be assigned to")
+        .help("x = 1,  r.field = 1,  t[pos: 3] = 1.0")
 }
 
 pub(super) fn effect(span: Span, place: &str) -> D {
@@ -513,7 +553,8 @@ pub(super) fn effect(span: Span, place: &str) -> D {
 // ---- experiments ---------------------------------------------------------------------------------------------
 
 pub(super) fn not_a_model(span: Span, ty: &Type) -> D {
-    D::error("E013", span, "this is no model: a model is a function, or a record with a field `forward`").note("found", ty.to_string())
+    D::error("E013", span, "this is no model: a model is a function, or a record with a field `forward`")
+        .note("found", ty.to_string())
 }
 
 pub(super) fn nested_capture(span: Span) -> D {
@@ -550,7 +591,8 @@ pub(super) fn fit_needs(span: Span, field: &str) -> D {
 
 pub(super) fn unknown_plot(span: Span, name: &str, known: &[&str]) -> D {
     let names: Vec<String> = known.iter().map(|name| name.to_string()).collect();
-    did_you_mean(D::error("E010", span, format!("there is no plot `{name}`")), name, &names).note("note", format!("plots are {}", known.join(", ")))
+    did_you_mean(D::error("E010", span, format!("there is no plot `{name}`")), name, &names)
+        .note("note", format!("plots are {}", known.join(", ")))
 }
 
 pub(super) fn exact_float(span: Span, text: &str, wanted: &str) -> D {
@@ -570,9 +612,15 @@ pub(super) fn seed_not_literal(span: Span) -> D {
 }
 
 pub(super) fn unused_override(name: &str) -> D {
-    D::plain("E051", format!("`--set {name}` names nothing: no top-level `let` or axis with a literal value is called so"))
+    D::plain(
+        "E051",
+        format!("`--set {name}` names nothing: no top-level `let` or axis with a literal value is called so"),
+    )
 }
 
 pub(super) fn override_does_not_fit(name: &str, text: &str) -> D {
-    D::plain("E051", format!("`--set {name}={text}` does not fit: it needs a literal of the type that the file gives `{name}`"))
+    D::plain(
+        "E051",
+        format!("`--set {name}={text}` does not fit: it needs a literal of the type that the file gives `{name}`"),
+    )
 }

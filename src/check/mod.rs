@@ -234,7 +234,8 @@ impl Checker {
     /// `Val::Error` absorbs it.
     fn error(&mut self, diagnostic: Diagnostic) {
         let diagnostic = self.from_users_side(diagnostic);
-        let twin = |known: &Diagnostic| known.primary.as_ref().map(|l| l.span) == diagnostic.primary.as_ref().map(|l| l.span);
+        let twin =
+            |known: &Diagnostic| known.primary.as_ref().map(|l| l.span) == diagnostic.primary.as_ref().map(|l| l.span);
         if diagnostic.primary.is_none() || !self.errors.iter().any(twin) {
             self.errors.push(diagnostic);
         }

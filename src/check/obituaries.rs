@@ -152,7 +152,9 @@ pub(super) fn verb_of_part(parts: &[Bracket], axis: &str) -> String {
         Bracket::Slice { axis: of, to, .. } | Bracket::Rename { axis: of, to } if of.name == axis => {
             Some(format!("became `{}` here", to.name))
         }
-        Bracket::Merge { axes, to } if axes.iter().any(|of| of.name == axis) => Some(format!("became part of `{}` here", to.name)),
+        Bracket::Merge { axes, to } if axes.iter().any(|of| of.name == axis) => {
+            Some(format!("became part of `{}` here", to.name))
+        }
         Bracket::Split { axis: of, .. } if of.name == axis => Some("was split here".to_string()),
         _ => None,
     });

@@ -127,7 +127,12 @@ impl Checker {
         if op == ScalarOp::Where {
             let (cond, at) = &operands[0];
             if cond.elem() != Some(Elem::Bool) {
-                return Err(Box::new(messages::mismatch(*at, "the condition of `where`", &cond.ty(), &Type::Tensor(Elem::Bool, axes))));
+                return Err(Box::new(messages::mismatch(
+                    *at,
+                    "the condition of `where`",
+                    &cond.ty(),
+                    &Type::Tensor(Elem::Bool, axes),
+                )));
             }
             args.push(self.id(cond, *at));
         }
@@ -164,9 +169,13 @@ impl Checker {
             ScalarOp::Where => true,
             ScalarOp::Lt | ScalarOp::Le | ScalarOp::Gt | ScalarOp::Ge => elem != Elem::Bool,
             ScalarOp::Min | ScalarOp::Max => elem != Elem::Bool,
-            ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Neg | ScalarOp::Abs | ScalarOp::Pow | ScalarOp::Sign => {
-                elem.is_float() || elem == Elem::Int
-            }
+            ScalarOp::Add
+            | ScalarOp::Sub
+            | ScalarOp::Mul
+            | ScalarOp::Neg
+            | ScalarOp::Abs
+            | ScalarOp::Pow
+            | ScalarOp::Sign => elem.is_float() || elem == Elem::Int,
             ScalarOp::IntDiv => elem == Elem::Int,
             ScalarOp::Rem => elem.is_float() || elem == Elem::Int,
             _ => elem.is_float(),
@@ -226,7 +235,8 @@ impl Checker {
             }
             all = all.union(&axes);
         }
-        if self.options.strict && operands.iter().all(|(val, _)| val.axes().is_some_and(|axes| axes.len() < all.len())) {
+        if self.options.strict && operands.iter().all(|(val, _)| val.axes().is_some_and(|axes| axes.len() < all.len()))
+        {
             self.warnings.push(messages::grows(span, &all));
         }
         Ok(all)

@@ -52,7 +52,9 @@ impl Checker {
     fn plot_field(&mut self, field: &ast::Field) -> Drawn {
         let (name, span) = (field.name.name.clone(), field.value.span);
         let axis = match &field.value.kind {
-            ExprKind::Name(word) if matches!(name.as_str(), "x" | "by") && !self.frame().vars.iter().any(|var| var.name == *word) => {
+            ExprKind::Name(word)
+                if matches!(name.as_str(), "x" | "by") && !self.frame().vars.iter().any(|var| var.name == *word) =>
+            {
                 self.find_axis(word).filter(|axes| axes.len() == 1).map(|axes| (axes[0], word.clone()))
             }
             _ => None,
@@ -71,7 +73,8 @@ impl Checker {
         for named in ["x", "by"].into_iter().filter_map(field) {
             let wanted = named.axis.map_or_else(|| named.val.axes().unwrap_or_default(), AxisSet::one);
             if let Some(missing) = wanted.minus(&axes).iter().next() {
-                let why = if named.axis.is_some() { "the plot needs this axis" } else { "`x` has an axis that `y` lacks" };
+                let why =
+                    if named.axis.is_some() { "the plot needs this axis" } else { "`x` has an axis that `y` lacks" };
                 let diagnostic = self.missing_axis(named.span, missing, &y.val, why).label(y.span, "in this `y`");
                 self.error(diagnostic);
                 return false;

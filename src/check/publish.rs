@@ -24,7 +24,8 @@ impl Checker {
                 Val::Global(global, ty.clone())
             }
             Val::Record(fields) => {
-                let part = |(field, val): &(String, Val)| (field.clone(), self.publish_value(name, val, span, published));
+                let part =
+                    |(field, val): &(String, Val)| (field.clone(), self.publish_value(name, val, span, published));
                 Val::record(fields.iter().map(part).collect())
             }
             Val::Fn(f) => Val::Fn(self.publish_function(name, f, span, published)),

@@ -32,7 +32,14 @@ impl Checker {
         }
     }
 
-    fn refused_argument(&self, call: &Refused, arg: usize, needed: &Type, found: &Type, clash: Option<(Axis, Axis, Axis)>) -> Diagnostic {
+    fn refused_argument(
+        &self,
+        call: &Refused,
+        arg: usize,
+        needed: &Type,
+        found: &Type,
+        clash: Option<(Axis, Axis, Axis)>,
+    ) -> Diagnostic {
         let given = call.bound.get(arg).and_then(|arg| arg.as_ref());
         let at = given.map_or(call.span, |arg| arg.span);
         let param = call.signature.params.get(arg).map_or("", |(name, _)| name.as_str());
@@ -140,5 +147,9 @@ fn described(signature: &Signature, needed: &Type, found: &Type) -> String {
     if rows {
         names.push("..".to_string());
     }
-    if names.is_empty() { Type::Tensor(*want, axes.clone()).to_string().replace(&want.to_string(), &elem) } else { format!("{elem}[{}]", names.join(", ")) }
+    if names.is_empty() {
+        Type::Tensor(*want, axes.clone()).to_string().replace(&want.to_string(), &elem)
+    } else {
+        format!("{elem}[{}]", names.join(", "))
+    }
 }

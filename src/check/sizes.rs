@@ -60,9 +60,11 @@ impl Checker {
         if let Some(size) = self.axis_info(axis).and_then(|info| info.size) {
             return Some(self.id(&size, span));
         }
-        let vars: Vec<Val> = self.frames.first().filter(|frame| frame.top_level).map_or(Vec::new(), |frame| {
-            frame.vars.iter().map(|var| var.val.clone()).collect()
-        });
+        let vars: Vec<Val> = self
+            .frames
+            .first()
+            .filter(|frame| frame.top_level)
+            .map_or(Vec::new(), |frame| frame.vars.iter().map(|var| var.val.clone()).collect());
         let leaves: Vec<Val> = vars.iter().flat_map(Val::leaves).collect();
         if let Some(id) = self.size_from(&leaves, axis, None, span) {
             return Some(id);

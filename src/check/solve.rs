@@ -30,7 +30,10 @@ pub(crate) enum Failure {
     Ambiguous(Vec<String>),
     /// A parameter that no argument mentions.
     Open(Vec<String>),
-    TooManyAxes { given: usize, taken: usize },
+    TooManyAxes {
+        given: usize,
+        taken: usize,
+    },
 }
 
 struct Constraint {
@@ -59,7 +62,8 @@ impl<'a> Solver<'a> {
             self.signature.generics.iter().filter(|g| !matches!(g.kind, GenericKind::Element(_))).collect();
         let mut rest = axes;
         for generic in &generics {
-            if generic.kind == GenericKind::Row && (!rest.is_empty() || generics[0].placeholder == generic.placeholder) {
+            if generic.kind == GenericKind::Row && (!rest.is_empty() || generics[0].placeholder == generic.placeholder)
+            {
                 self.subst.axes.insert(generic.placeholder, rest.to_vec());
                 return Ok(());
             }
@@ -235,7 +239,8 @@ impl<'a> Solver<'a> {
     fn bind(&mut self, placeholder: Axis, axes: Vec<Axis>) -> bool {
         let is_row = |axis: Axis| self.signature.generic(axis).is_some_and(|g| g.kind == GenericKind::Row);
         let clash = self.subst.axes.iter().find_map(|(&other, bound)| {
-            let shared = bound.iter().find(|axis| axes.contains(axis)).filter(|_| !(is_row(other) && is_row(placeholder)));
+            let shared =
+                bound.iter().find(|axis| axes.contains(axis)).filter(|_| !(is_row(other) && is_row(placeholder)));
             shared.map(|&axis| (placeholder, other, axis))
         });
         if clash.is_some() {
@@ -256,7 +261,8 @@ impl<'a> Solver<'a> {
             vars.first().map(|&var| (rest, var))
         });
         let Some((rest, var)) = open else {
-            let rows_open = (0..self.constraints.len()).any(|at| self.open_part(at).is_some_and(|part| !part.2.is_empty()));
+            let rows_open =
+                (0..self.constraints.len()).any(|at| self.open_part(at).is_some_and(|part| !part.2.is_empty()));
             if !rows_open && !solutions.contains(&self.subst) {
                 solutions.push(self.subst.clone());
             }
@@ -302,8 +308,6 @@ impl Subst {
     }
 
     fn apply_axes(&self, axes: &AxisSet) -> AxisSet {
-        axes.iter()
-            .flat_map(|axis| self.axes.get(&axis).cloned().unwrap_or_else(|| vec![axis]))
-            .collect()
+        axes.iter().flat_map(|axis| self.axes.get(&axis).cloned().unwrap_or_else(|| vec![axis])).collect()
     }
 }

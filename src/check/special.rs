@@ -10,9 +10,35 @@ use crate::ir::{AxisSet, Const, Elem, LocalId, Op, Type};
 use std::rc::Rc;
 
 pub(super) const NAMES: &[&str] = &[
-    "size", "extent", "index", "outer", "expand", "stop", "grad", "value_and_grad", "map_leaves", "map_leaves_with", "sum_leaves",
-    "len", "nth", "push", "stack", "concat", "print", "str", "assert", "key", "float", "int", "f32", "f64", "bool",
-    "zeros", "ones", "full", "root",
+    "size",
+    "extent",
+    "index",
+    "outer",
+    "expand",
+    "stop",
+    "grad",
+    "value_and_grad",
+    "map_leaves",
+    "map_leaves_with",
+    "sum_leaves",
+    "len",
+    "nth",
+    "push",
+    "stack",
+    "concat",
+    "print",
+    "str",
+    "assert",
+    "key",
+    "float",
+    "int",
+    "f32",
+    "f64",
+    "bool",
+    "zeros",
+    "ones",
+    "full",
+    "root",
 ];
 
 /// The form of that name, if it is one.
@@ -121,7 +147,11 @@ impl Checker {
         };
         let size = self.axis_size(*axis, span);
         let args = vec![self.id(&val, span), size];
-        self.emit(Op::Builtin { name: "index_check", axes: vec![*axis], args }, Type::Tensor(Elem::Index(*axis), own), span)
+        self.emit(
+            Op::Builtin { name: "index_check", axes: vec![*axis], args },
+            Type::Tensor(Elem::Index(*axis), own),
+            span,
+        )
     }
 
     fn expand_form(&mut self, axes: &[Axis], arg: &ArgVal, span: Span) -> Val {
@@ -263,7 +293,15 @@ impl Checker {
     }
 
     /// `stack[a](list)` makes axis `a`; `concat[a](list)` joins along it.
-    fn join_list(&mut self, name: &'static str, axes: &[Axis], id: LocalId, item: Type, list: &ArgVal, span: Span) -> Val {
+    fn join_list(
+        &mut self,
+        name: &'static str,
+        axes: &[Axis],
+        id: LocalId,
+        item: Type,
+        list: &ArgVal,
+        span: Span,
+    ) -> Val {
         let [axis] = axes else {
             self.error(messages::needs_one_axis(span, name));
             return Val::Error;

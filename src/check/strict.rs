@@ -47,7 +47,8 @@ impl Checker {
         let decls: Vec<&ast::AxisDecl> = decls.flatten().collect();
         let own: BTreeSet<usize> = decls.iter().map(|decl| decl.name.span.start as usize).collect();
         let text = self.sources.get(file).text.clone();
-        let used: BTreeSet<&str> = words(&text).into_iter().filter(|(at, _)| !own.contains(at)).map(|(_, word)| word).collect();
+        let used: BTreeSet<&str> =
+            words(&text).into_iter().filter(|(at, _)| !own.contains(at)).map(|(_, word)| word).collect();
         for decl in decls.into_iter().filter(|decl| !used.contains(decl.name.name.as_str())) {
             self.error(messages::unused_axis(decl.name.span, &decl.name.name));
         }

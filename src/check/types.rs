@@ -123,7 +123,12 @@ impl Checker {
     }
 
     /// Runs `work` with the names of another module and the given generics.
-    pub(super) fn in_module<T>(&mut self, module: ModId, generics: Generics, work: impl FnOnce(&mut Checker) -> T) -> T {
+    pub(super) fn in_module<T>(
+        &mut self,
+        module: ModId,
+        generics: Generics,
+        work: impl FnOnce(&mut Checker) -> T,
+    ) -> T {
         let sizes = self.size_scope();
         self.frames.push(super::names::Frame {
             module,

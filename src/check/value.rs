@@ -1,8 +1,8 @@
 //! Compile-time values: what an expression is while it is checked.
 
+use super::modules::ModId;
 use super::names::Generics;
 use super::names::Var;
-use super::modules::ModId;
 use super::sizes::SizeScope;
 use crate::base::axis::Axis;
 use crate::ir::{AxisSet, Elem, GlobalId, LocalId, Type};
@@ -12,7 +12,11 @@ use std::rc::Rc;
 #[derive(Clone, Debug)]
 pub(crate) enum Val {
     /// A run-time value in a local of the function that is built at `level` of the builder stack.
-    Local { level: usize, id: LocalId, ty: Type },
+    Local {
+        level: usize,
+        id: LocalId,
+        ty: Type,
+    },
     /// A run-time value in a global.
     Global(GlobalId, Type),
     /// A constant that still adapts to its context.
@@ -35,16 +39,28 @@ pub(crate) enum Lit {
 /// A function value; never exists at run time.
 #[derive(Clone, Debug)]
 pub(crate) enum FnVal {
-    Item { module: ModId, item: Rc<ast::FnItem> },
+    Item {
+        module: ModId,
+        item: Rc<ast::FnItem>,
+    },
     Lambda(Closure),
     /// A function with explicit axis arguments: `mean[pos]`.
-    WithAxes { inner: Rc<FnVal>, axes: Vec<Axis> },
+    WithAxes {
+        inner: Rc<FnVal>,
+        axes: Vec<Axis>,
+    },
     /// A form that the checker itself knows: `size`, `map_leaves`, ...
     Special(&'static str),
     /// `grad(f)` or, with `value`, `value_and_grad(f)`.
-    Grad { f: Rc<FnVal>, value: bool },
+    Grad {
+        f: Rc<FnVal>,
+        value: bool,
+    },
     /// A loss of a shorter form, lifted to `fn(p, batch, state, step) -> {loss, state, metrics}`.
-    Loss { f: Rc<FnVal>, arity: usize },
+    Loss {
+        f: Rc<FnVal>,
+        arity: usize,
+    },
 }
 
 /// A lambda with what it sees: variables by value, generics, and where axis sizes come from.
@@ -65,9 +81,7 @@ impl Val {
             Val::Lit(Lit::Float(_)) => Type::FLOAT,
             Val::Lit(Lit::Bool(_)) => Type::BOOL,
             Val::Lit(Lit::Str(_)) => Type::Str,
-            Val::Record(fields) => {
-                Type::Record(fields.iter().map(|(name, val)| (name.clone(), val.ty())).collect())
-            }
+            Val::Record(fields) => Type::Record(fields.iter().map(|(name, val)| (name.clone(), val.ty())).collect()),
             Val::Fn(_) => Type::Fn(Vec::new(), Box::new(Type::Unit)),
             Val::Unit => Type::Unit,
             Val::Error => Type::Error,

@@ -20,8 +20,7 @@ pub fn check(op: &Op, args: &[Value], results: &[Value]) -> Result<()> {
     if args.iter().any(|arg| odd(arg).is_some()) {
         return Ok(());
     }
-    Err(Error::new(code::NOT_FINITE, format!("{} made {found}", described(op)))
-        .note("operands", "all finite"))
+    Err(Error::new(code::NOT_FINITE, format!("{} made {found}", described(op))).note("operands", "all finite"))
 }
 
 /// The first value that is not finite, in words.
@@ -29,8 +28,7 @@ fn odd(value: &Value) -> Option<&'static str> {
     match value {
         Value::F32(x) => word(*x as f64),
         Value::F64(x) => word(*x),
-        Value::Tensor(tensor) => odd_element::<f32>(tensor, |x| x as f64)
-            .or_else(|| odd_element::<f64>(tensor, |x| x)),
+        Value::Tensor(tensor) => odd_element::<f32>(tensor, |x| x as f64).or_else(|| odd_element::<f64>(tensor, |x| x)),
         Value::List(items) | Value::Record(items) => items.iter().find_map(odd),
         _ => None,
     }

@@ -113,9 +113,7 @@ fn elementwise_op(op: ScalarOp, args: Vec<Value>) -> Result<Vec<Value>> {
 /// Operations with one result that read whole values: views, index operations, contractions, reductions.
 fn structural(op: &Op, args: &[Value]) -> Result<Value> {
     match op {
-        Op::Contract { axes, .. } => {
-            contract::contract(tensor(args, 0)?, tensor(args, 1)?, axes.as_slice())
-        }
+        Op::Contract { axes, .. } => contract::contract(tensor(args, 0)?, tensor(args, 1)?, axes.as_slice()),
         Op::Reduce { kind, axes, .. } => reduced(*kind, args, axes),
         Op::Select { axis, .. } | Op::Gather { axis, .. } => match args.get(1) {
             Some(Value::Tensor(places)) => index::gather(tensor(args, 0)?, *axis, places).map(Value::from),

@@ -229,8 +229,7 @@ impl Lower<'_, '_> {
     /// One level deeper, unless that is too deep.
     fn deeper(&mut self, span: Span) -> Result<()> {
         let depth = self.b.ins().load(types::I64, trusted(), self.state, state::DEPTH);
-        let over =
-            self.b.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, depth, i64::from(DEPTH_LIMIT));
+        let over = self.b.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, depth, i64::from(DEPTH_LIMIT));
         let (cold, next) = (self.b.create_block(), self.b.create_block());
         self.b.ins().brif(over, cold, &[], next, &[]);
         self.b.switch_to_block(cold);

@@ -139,8 +139,8 @@ pub fn supported(kernel: &Kernel) -> bool {
         }
         known += 1;
     }
-    let complete = kernel.scalar.len() == kernel.inputs.len()
-        && kernel.outputs.iter().all(|&output| (output as usize) < known);
+    let complete =
+        kernel.scalar.len() == kernel.inputs.len() && kernel.outputs.iter().all(|&output| (output as usize) < known);
     complete && Plan::new(kernel).scratches.len() <= MOST_BUFFERS
 }
 
@@ -295,11 +295,8 @@ mod tests {
     /// `x * exp(x - s)`, and the exponential itself.
     fn exponential() -> Kernel {
         let f = DType::F32;
-        let steps = vec![
-            step(ScalarOp::Sub, &[0, 1], f),
-            step(ScalarOp::Exp, &[2], f),
-            step(ScalarOp::Mul, &[0, 3], f),
-        ];
+        let steps =
+            vec![step(ScalarOp::Sub, &[0, 1], f), step(ScalarOp::Exp, &[2], f), step(ScalarOp::Mul, &[0, 3], f)];
         Kernel { inputs: vec![f, f], scalar: vec![false, true], steps, outputs: vec![4, 3] }
     }
 

@@ -103,15 +103,8 @@ impl Entry<'_> {
         let (mut cells, objects) = self.arguments(args).map_err(|error| Fault::new(error, Span::default()))?;
         let interrupt = ctx.interrupt.as_ptr() as *const u8;
         let depth = i64::from(ctx.depth);
-        let run = Run {
-            ctx,
-            globals,
-            sites: self.sites,
-            kernels: self.kernels,
-            objects,
-            returned: Vec::new(),
-            fault: None,
-        };
+        let run =
+            Run { ctx, globals, sites: self.sites, kernels: self.kernels, objects, returned: Vec::new(), fault: None };
         let mut state = State { exchange: cells.as_mut_ptr(), interrupt, depth, cells, run };
         // SAFETY: the unit that compiled the code is borrowed through its sites until the call is over; the state
         // has the cells, slots and sites that the code was compiled for, and nobody else uses it during the call.

@@ -314,8 +314,7 @@ pub fn extreme(b: &mut FunctionBuilder, op: ScalarOp, x: Value, y: Value, choose
 /// 1 or -1; zeros and NaN stay what they are.
 pub fn sign(b: &mut FunctionBuilder, x: Value, one: Value, zero: Value, choose: Choose) -> Value {
     let minus = b.ins().fneg(one);
-    let (above, below) =
-        (b.ins().fcmp(FloatCC::GreaterThan, x, zero), b.ins().fcmp(FloatCC::LessThan, x, zero));
+    let (above, below) = (b.ins().fcmp(FloatCC::GreaterThan, x, zero), b.ins().fcmp(FloatCC::LessThan, x, zero));
     let low = choose(b, below, minus, x);
     choose(b, above, one, low)
 }

@@ -126,12 +126,7 @@ native! {
 }
 
 /// Runs a step's body; whatever goes wrong ends as a fault in the state.
-fn guarded(
-    state: &mut State<'_>,
-    base: i64,
-    number: i64,
-    body: fn(&mut Step, &Site) -> Result<(), Failure>,
-) -> i32 {
+fn guarded(state: &mut State<'_>, base: i64, number: i64, body: fn(&mut Step, &Site) -> Result<(), Failure>) -> i32 {
     let sites: &[Site] = state.run.sites;
     let Some(site) = sites.get(number as usize) else {
         state.run.fault = Some(Fault::new(internal("machine code named no site"), Default::default()));

@@ -164,9 +164,8 @@ impl Unit {
         }
         let inner = self.inner()?;
         let signature = function_signature(inner);
-        let code = inner
-            .declare_function(&format!("function_{}", func.0), Linkage::Local, &signature)
-            .map_err(refused)?;
+        let code =
+            inner.declare_function(&format!("function_{}", func.0), Linkage::Local, &signature).map_err(refused)?;
         let entry = Entry { code, defined: false };
         self.functions.insert(func, entry);
         Ok(entry)

@@ -138,9 +138,7 @@ impl Lower<'_, '_> {
         }
         let chain = match (self.lazies.get(&arg), self.views.get(&arg)) {
             (Some(lazy), _) => lazy.clone(),
-            (None, Some(view)) => {
-                Lazy { root: arg, address: view.base, open: view.axes.clone(), links: Vec::new() }
-            }
+            (None, Some(view)) => Lazy { root: arg, address: view.base, open: view.axes.clone(), links: Vec::new() },
             (None, None) => return Ok(false),
         };
         let index = self.scalar(index);

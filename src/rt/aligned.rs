@@ -99,8 +99,7 @@ struct Pool {
     clock: u64,
 }
 
-static POOL: Mutex<Pool> =
-    Mutex::new(Pool { shelves: BTreeMap::new(), held: 0, limit: (1 << 30) / 64, clock: 0 });
+static POOL: Mutex<Pool> = Mutex::new(Pool { shelves: BTreeMap::new(), held: 0, limit: (1 << 30) / 64, clock: 0 });
 
 fn pool() -> std::sync::MutexGuard<'static, Pool> {
     // A panic while the lock is held leaves the pool usable: at worst an array is freed instead of kept.

@@ -103,9 +103,7 @@ macro_rules! float {
                         cblas_sys::$gemv(CblasRowMajor, turned, rows, columns, 1.0, b, ldb, a, step, 0.0, c, 1);
                     } else {
                         let (turn_a, turn_b) = (turn(call.a_turned), turn(call.b_turned));
-                        cblas_sys::$gemm(
-                            CblasRowMajor, turn_a, turn_b, m, n, k, 1.0, a, lda, b, ldb, 0.0, c, ldc,
-                        );
+                        cblas_sys::$gemm(CblasRowMajor, turn_a, turn_b, m, n, k, 1.0, a, lda, b, ldb, 0.0, c, ldc);
                     }
                 }
             }
@@ -276,8 +274,10 @@ mod tests {
     /// A chunk of whole row tiles has the bits that its rows have in the whole.
     #[test]
     fn rows_do_not_depend_on_how_many_there_are() {
-        let noise = |n: usize| (0..n).map(|i| ((i * 2_654_435_761) % 1_000_003) as f32 / 1e6 - 0.5).collect::<Vec<f32>>();
-        let shapes = [(1000, 1700, 530), (1000, 3100, 70), (1160, 96, 4200), (2100, 17, 33), (1600, 5, 5000), (900, 1, 70)];
+        let noise =
+            |n: usize| (0..n).map(|i| ((i * 2_654_435_761) % 1_000_003) as f32 / 1e6 - 0.5).collect::<Vec<f32>>();
+        let shapes =
+            [(1000, 1700, 530), (1000, 3100, 70), (1160, 96, 4200), (2100, 17, 33), (1600, 5, 5000), (900, 1, 70)];
         for (m, n, k) in shapes {
             let (a, b) = (noise(m * k), noise(k * n));
             let mut whole = vec![0f32; m * n];

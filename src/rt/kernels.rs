@@ -81,7 +81,19 @@ pub fn cpu_features() -> Vec<&'static str> {
         macro_rules! look {
             ($($name:tt),*) => { $(if std::is_x86_feature_detected!($name) { found.push($name); })* };
         }
-        look!("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avx512bf16");
+        look!(
+            "sse4.2",
+            "avx",
+            "avx2",
+            "fma",
+            "avx512f",
+            "avx512cd",
+            "avx512bw",
+            "avx512dq",
+            "avx512vl",
+            "avx512vnni",
+            "avx512bf16"
+        );
     }
     found
 }

@@ -46,10 +46,7 @@ pub fn eigh(t: &Tensor, row: Axis, column: Axis, to: Axis) -> Result<(Tensor, Te
         vector.iter().enumerate().for_each(|(r, &x)| turned[r * n + k] = sign * x);
     }
     let along = Dim { axis: to, ..down };
-    Ok((
-        Tensor::dense_over(&[along], Aligned::from_slice(&values))?,
-        Tensor::dense_over(&[down, along], turned)?,
-    ))
+    Ok((Tensor::dense_over(&[along], Aligned::from_slice(&values))?, Tensor::dense_over(&[down, along], turned)?))
 }
 
 /// Cyclic Jacobi rotations until what is off the diagonal is negligible.

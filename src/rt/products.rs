@@ -137,9 +137,8 @@ impl Products {
         let fault = |what: &str| Error::new(code::INTERNAL, format!("a matrix product with {what}: {self:?}"));
         let inside = |which: usize, dims: [(usize, usize); 2], len: usize| {
             let loops = self.loops.iter().map(|(n, strides)| (*n, strides[which]));
-            let last = loops.chain(dims).try_fold(0usize, |sum, (n, stride)| {
-                sum.checked_add((n - 1).checked_mul(stride)?)
-            });
+            let last =
+                loops.chain(dims).try_fold(0usize, |sum, (n, stride)| sum.checked_add((n - 1).checked_mul(stride)?));
             last.is_some_and(|last| last < len)
         };
         let in_c = [(self.m, self.c), (self.n, 1)];

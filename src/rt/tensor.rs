@@ -219,9 +219,8 @@ impl Tensor {
 
     /// The whole buffer of elements that are known to be of this type; an internal error otherwise.
     pub fn store<T: Element>(&self) -> Result<&[T]> {
-        self.raw::<T>().ok_or_else(|| {
-            Error::new(code::INTERNAL, format!("elements are {:?}, not {:?}", self.dtype(), T::DTYPE))
-        })
+        self.raw::<T>()
+            .ok_or_else(|| Error::new(code::INTERNAL, format!("elements are {:?}, not {:?}", self.dtype(), T::DTYPE)))
     }
 
     /// The elements in physical order, if they lie there densely (first dim slowest); otherwise `None`.
@@ -358,7 +357,10 @@ pub fn size_mismatch(axis: Axis, first: &Dim, second: &Dim) -> Error {
     Error::new(code::SIZE, format!("axis `{axis}` has two lengths here"))
         .note("found", side(first))
         .note("and", side(second))
-        .help(format!("a range makes a new axis; compare the same part of both: x[{axis} -> part: 0..{}]", first.len.min(second.len)))
+        .help(format!(
+            "a range makes a new axis; compare the same part of both: x[{axis} -> part: 0..{}]",
+            first.len.min(second.len)
+        ))
 }
 
 #[cfg(test)]

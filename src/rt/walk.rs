@@ -91,11 +91,7 @@ impl<const N: usize> Walk<N> {
     }
 }
 
-fn unravel<const N: usize>(
-    dims: &[(usize, [isize; N])],
-    mut position: usize,
-    counter: &mut [usize],
-) -> [isize; N] {
+fn unravel<const N: usize>(dims: &[(usize, [isize; N])], mut position: usize, counter: &mut [usize]) -> [isize; N] {
     let mut base = [0; N];
     for ((len, strides), count) in dims.iter().zip(counter.iter_mut()).rev() {
         *count = position % len;

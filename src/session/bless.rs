@@ -161,7 +161,10 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_decimals() {
-        assert_eq!(blessed("share ~ 0.1184 +- 0.0050", "0.1184", Some("0.0050"), 0.130_249), "share ~ 0.1302 +- 0.0050");
+        assert_eq!(
+            blessed("share ~ 0.1184 +- 0.0050", "0.1184", Some("0.0050"), 0.130_249),
+            "share ~ 0.1302 +- 0.0050"
+        );
         assert_eq!(blessed("n == 12", "12", None, 17.0), "n == 17");
         assert_eq!(blessed("x ~ 0.5 +- 1e-6", "0.5", Some("1e-6"), 0.123_456_789), "x ~ 0.123457 +- 1e-6");
         assert_eq!(blessed("x ~ 2.0 +- 0.1", "2.0", Some("0.1"), 3.0), "x ~ 3.0 +- 0.1");

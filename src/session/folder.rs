@@ -47,10 +47,8 @@ pub fn write_atomically(target: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     // Temporary files are private by default; a result is as readable as any file the person makes.
     let mode = fs::metadata(target).map_or(0o666, |meta| meta.permissions().mode());
-    let mut file = tempfile::Builder::new()
-        .prefix(".locus-")
-        .permissions(fs::Permissions::from_mode(mode))
-        .tempfile_in(folder)?;
+    let mut file =
+        tempfile::Builder::new().prefix(".locus-").permissions(fs::Permissions::from_mode(mode)).tempfile_in(folder)?;
     file.write_all(bytes)?;
     // Without this a power cut may leave a complete name on an incomplete file.
     file.as_file().sync_all()?;

@@ -78,12 +78,7 @@ pub fn record(session: &Session, script: &Script, seconds: f64, finished: bool) 
         site.map_or(0, |site| session.sources().line_column(site.span).0)
     };
     Record {
-        program: Program {
-            file: script.name.clone(),
-            sha256: sha256(script.text.as_bytes()),
-            experiment,
-            seed,
-        },
+        program: Program { file: script.name.clone(), sha256: sha256(script.text.as_bytes()), experiment, seed },
         machine: Machine::here(),
         engine: session.settings.engine.name().to_string(),
         inputs: session

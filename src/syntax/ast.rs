@@ -27,12 +27,23 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ItemKind {
     /// `experiment "name" { locus: "0.1", seed: 17 }`
-    Experiment { name: String, fields: Vec<Field> },
+    Experiment {
+        name: String,
+        fields: Vec<Field>,
+    },
     Use(Use),
     Axis(Vec<AxisDecl>),
     /// `input x = file("path", sha256: "...")`
-    Input { name: Ident, value: Expr },
-    Type { public: bool, name: Ident, generics: Vec<Generic>, ty: Ty },
+    Input {
+        name: Ident,
+        value: Expr,
+    },
+    Type {
+        public: bool,
+        name: Ident,
+        generics: Vec<Generic>,
+        ty: Ty,
+    },
     Fn(std::rc::Rc<FnItem>),
     Plot(PlotItem),
     Expect(Vec<Expectation>),
@@ -113,7 +124,10 @@ pub enum TyKind {
     /// `float`, `pos`, `sae.Config`
     Path(String),
     /// `f32[batch, ..r]`, `Sae[d, f]`, `vocab[batch]`
-    Applied { head: String, axes: Vec<AxisRef> },
+    Applied {
+        head: String,
+        axes: Vec<AxisRef>,
+    },
     Record(Vec<(Ident, Ty)>),
     List(Box<Ty>),
     Fn(Vec<Ty>, Box<Ty>),
@@ -165,18 +179,40 @@ pub struct Stmt {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum StmtKind {
-    Let { mutable: bool, pattern: Pattern, ty: Option<Ty>, value: Expr },
+    Let {
+        mutable: bool,
+        pattern: Pattern,
+        ty: Option<Ty>,
+        value: Expr,
+    },
     /// `site q = ...`: a place that `capture` can name.
-    Site { name: Ident, value: Expr },
-    For { var: Ident, range: Expr, body: Block },
-    While { test: Expr, body: Block },
+    Site {
+        name: Ident,
+        value: Expr,
+    },
+    For {
+        var: Ident,
+        range: Expr,
+        body: Block,
+    },
+    While {
+        test: Expr,
+        body: Block,
+    },
     Return(Option<Expr>),
     /// `x = e`, `x += e`, `r.field = e`, `t[pos: 3] = e`; `op` is `None` for a plain `=`.
-    Assign { target: Expr, op: Option<BinaryOp>, value: Expr },
+    Assign {
+        target: Expr,
+        op: Option<BinaryOp>,
+        value: Expr,
+    },
     /// `capture model(args) { x = site[layer: 2] }` as a statement binds the names in its braces.
     Capture(CaptureExpr),
     /// `fit name { ... }` as a statement binds the name.
-    Fit { name: Ident, fit: FitExpr },
+    Fit {
+        name: Ident,
+        fit: FitExpr,
+    },
     /// A plot inside a block; at the top it is an item.
     Plot(PlotItem),
     Expr(Expr),
@@ -203,22 +239,59 @@ pub enum ExprKind {
     Bool(bool),
     Str(Vec<StrPart>),
     Name(String),
-    Unary { op: UnaryOp, value: Box<Expr> },
-    Binary { op: BinaryOp, left: Box<Expr>, right: Box<Expr>, op_span: Span },
+    Unary {
+        op: UnaryOp,
+        value: Box<Expr>,
+    },
+    Binary {
+        op: BinaryOp,
+        left: Box<Expr>,
+        right: Box<Expr>,
+        op_span: Span,
+    },
     /// `x @[d] y`
-    Contract { left: Box<Expr>, right: Box<Expr>, axes: Vec<Ident>, op_span: Span },
+    Contract {
+        left: Box<Expr>,
+        right: Box<Expr>,
+        axes: Vec<Ident>,
+        op_span: Span,
+    },
     /// `a..b`, `a..=b`, `..b`, `a..`
-    Range { low: Option<Box<Expr>>, high: Option<Box<Expr>>, inclusive: bool },
+    Range {
+        low: Option<Box<Expr>>,
+        high: Option<Box<Expr>>,
+        inclusive: bool,
+    },
     /// `f(a, k: 3)`. A pipeline `x |> f(a)` is parsed to the call `f(x, a)` with `piped`.
-    Call { callee: Box<Expr>, args: Vec<Arg>, piped: bool },
+    Call {
+        callee: Box<Expr>,
+        args: Vec<Arg>,
+        piped: bool,
+    },
     /// `x[...]`, also `f[axes]` before a call.
-    Brackets { value: Box<Expr>, parts: Vec<Bracket> },
-    Field { value: Box<Expr>, name: Ident },
-    If { test: Box<Expr>, then: Block, other: Option<Box<Expr>> },
-    Match { value: Box<Expr>, arms: Vec<Arm> },
+    Brackets {
+        value: Box<Expr>,
+        parts: Vec<Bracket>,
+    },
+    Field {
+        value: Box<Expr>,
+        name: Ident,
+    },
+    If {
+        test: Box<Expr>,
+        then: Block,
+        other: Option<Box<Expr>>,
+    },
+    Match {
+        value: Box<Expr>,
+        arms: Vec<Arm>,
+    },
     Lambda(std::rc::Rc<Lambda>),
     Record(Vec<Field>),
-    Comprehension { binders: Vec<(Ident, Ident)>, body: Box<Expr> },
+    Comprehension {
+        binders: Vec<(Ident, Ident)>,
+        body: Box<Expr>,
+    },
     List(Vec<Expr>),
     Block(Block),
     /// Yields the record of its bindings.
@@ -310,7 +383,10 @@ pub enum Bracket {
 pub enum StrPart {
     Text(String),
     /// `{e:.3}`; the format is the text after the colon: `.3`, `.1%`, `e`, `8`.
-    Hole { value: Expr, format: Option<String> },
+    Hole {
+        value: Expr,
+        format: Option<String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn words_are_found_outside_of_comments_and_texts() {
-        let found: Vec<&str> = words("axis a # b \" c\nprint(\"d {sum[e](x)} # f\") # g").into_iter().map(|(_, word)| word).collect();
+        let found: Vec<&str> =
+            words("axis a # b \" c\nprint(\"d {sum[e](x)} # f\") # g").into_iter().map(|(_, word)| word).collect();
         assert_eq!(found, ["axis", "a", "print", "sum", "e", "x"]);
     }
 }

@@ -118,9 +118,8 @@ fn a_loop_that_exchanges_two_lists() {
     let dest = b.many(&[list.clone(), list], Op::For { var, lo: zero, hi: params[2], carried, body });
     let func = b.finish(&mut module, &dest);
     let run = Run::new(module);
-    let lists = [vec![1i64], vec![2, 3]].map(|items| {
-        Value::List(std::sync::Arc::new(items.into_iter().map(Value::Int).collect()))
-    });
+    let lists = [vec![1i64], vec![2, 3]]
+        .map(|items| Value::List(std::sync::Arc::new(items.into_iter().map(Value::Int).collect())));
     for (rounds, first) in [(0i64, "Int(1)"), (1, "Int(2);Int(3)"), (4, "Int(1)")] {
         let results = run.both(func, &[lists[0].clone(), lists[1].clone(), rounds.into()]).unwrap();
         assert_eq!(bits(&results[0]), first);

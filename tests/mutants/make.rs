@@ -74,7 +74,10 @@ fn changed(text: &str, site: &Site, axes: &[String], found: &Walk) -> Vec<Mutant
     let mut known: Vec<&String> = candidates.collect();
     known.sort();
     known.dedup();
-    known.into_iter().map(|name| mutant(text, Fault::Another, site.place, found, vec![(site.span, name.clone())])).collect()
+    known
+        .into_iter()
+        .map(|name| mutant(text, Fault::Another, site.place, found, vec![(site.span, name.clone())]))
+        .collect()
 }
 
 fn dropped(text: &str, list: &List, found: &Walk) -> Vec<Mutant> {

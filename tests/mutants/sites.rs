@@ -55,7 +55,8 @@ pub fn walk(program: &Program) -> Walk {
     let mut walk = Walk::default();
     program.items.iter().for_each(|item| walk.item(&item.kind));
     // A name after `in`, or of a plot's field, may also be a variable.
-    let axes: Vec<String> = walk.sites.iter().filter(|site| !site.may_be_a_value()).map(|site| site.name.clone()).collect();
+    let axes: Vec<String> =
+        walk.sites.iter().filter(|site| !site.may_be_a_value()).map(|site| site.name.clone()).collect();
     walk.sites.retain(|site| !site.may_be_a_value() || axes.contains(&site.name));
     walk
 }

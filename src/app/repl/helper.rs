@@ -15,8 +15,33 @@ use crate::session::embedded::STDLIB;
 use crate::syntax::scan::{self, Completeness};
 
 const KEYWORDS: &[&str] = &[
-    "and", "assert", "axis", "capture", "else", "expect", "experiment", "false", "fit", "fn", "for", "grad", "if", "in",
-    "input", "let", "match", "mut", "not", "or", "plot", "print", "return", "true", "type", "use", "while",
+    "and",
+    "assert",
+    "axis",
+    "capture",
+    "else",
+    "expect",
+    "experiment",
+    "false",
+    "fit",
+    "fn",
+    "for",
+    "grad",
+    "if",
+    "in",
+    "input",
+    "let",
+    "match",
+    "mut",
+    "not",
+    "or",
+    "plot",
+    "print",
+    "return",
+    "true",
+    "type",
+    "use",
+    "while",
 ];
 const TYPES: &[&str] = &["bool", "f32", "f64", "file", "float", "int", "key", "list", "str"];
 
@@ -46,9 +71,9 @@ impl Words {
 
     /// What can stand at the end of `line`: the place where the word starts, and the candidates.
     pub fn candidates(&self, line: &str) -> (usize, Vec<String>) {
-        let start = line.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |place| {
-            place + line[place..].chars().next().map_or(1, char::len_utf8)
-        });
+        let start = line
+            .rfind(|c: char| !c.is_alphanumeric() && c != '_')
+            .map_or(0, |place| place + line[place..].chars().next().map_or(1, char::len_utf8));
         let (before, word) = line.split_at(start);
         let mut found = self.in_place(before);
         found.retain(|candidate| candidate.starts_with(word) && candidate != word);

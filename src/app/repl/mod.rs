@@ -238,7 +238,9 @@ impl Prompt {
 
 fn let_names(item: &Item) -> Vec<String> {
     match &item.kind {
-        ItemKind::Stmt(Stmt { kind: StmtKind::Let { pattern: Pattern::Name(name), .. }, .. }) => vec![name.name.clone()],
+        ItemKind::Stmt(Stmt { kind: StmtKind::Let { pattern: Pattern::Name(name), .. }, .. }) => {
+            vec![name.name.clone()]
+        }
         ItemKind::Stmt(Stmt { kind: StmtKind::Let { pattern: Pattern::Record(names), .. }, .. }) => {
             names.iter().map(|name| name.name.clone()).collect()
         }

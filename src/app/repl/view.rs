@@ -74,7 +74,13 @@ pub fn duration(time: Duration) -> String {
         s if s < 1.0 => (s * 1e3, "ms"),
         s => (s, "s"),
     };
-    let decimals = if number < 10.0 { 2 } else if number < 100.0 { 1 } else { 0 };
+    let decimals = if number < 10.0 {
+        2
+    } else if number < 100.0 {
+        1
+    } else {
+        0
+    };
     format!("{number:.decimals$} {unit}")
 }
 

@@ -41,8 +41,7 @@ impl<T: ToF64> Source<2> for Pairs<'_, T> {
 }
 
 pub fn run<T: Float>(a: &Tensor, b: &Tensor, groups: &Groups) -> Result<Tensor> {
-    let source =
-        Pairs { a: a.store::<T>()?, b: b.store::<T>()?, first: [a.offset as isize, b.offset as isize] };
+    let source = Pairs { a: a.store::<T>()?, b: b.store::<T>()?, first: [a.offset as isize, b.offset as isize] };
     // The free axes are all of length 1 here; those that are batches in one operand only have stride 0 in the other.
     let kept = groups.kept_pairs();
     let walk = |pairs: &[(Dim, isize, isize)]| Walk::new(pairs.iter().map(|&(dim, x, y)| (dim.len, [x, y])));

@@ -178,7 +178,8 @@ impl Groups {
         order.retain(|&axis| t.dim(axis).is_some_and(|dim| dim.stride != 0 || dim.len == 1));
         // Axes along which it repeats stay repeated.
         let mut once = t.clone();
-        let repeats = |dim: &Dim| dim.stride == 0 && dim.len > 1 && !self.inner.iter().any(|pair| pair.axis == dim.axis);
+        let repeats =
+            |dim: &Dim| dim.stride == 0 && dim.len > 1 && !self.inner.iter().any(|pair| pair.axis == dim.axis);
         let repeated: Vec<Dim> = t.dims.iter().copied().filter(repeats).collect();
         once.dims.retain(|dim| !repeats(dim));
         // What is summed must be laid out even if it repeats.
@@ -200,7 +201,8 @@ impl Groups {
         // A batch axis that lies inside the summed ones in the right operand (heads, in values of attention) goes
         // between rows and columns, so that the result is laid out like that operand.
         let summed = self.inner.iter().filter(|pair| pair.len > 1).map(|pair| pair.b).min().unwrap_or(0);
-        let (inside, outside): (Vec<Pair>, Vec<Pair>) = self.batch.iter().partition(|pair| pair.b != 0 && pair.b < summed);
+        let (inside, outside): (Vec<Pair>, Vec<Pair>) =
+            self.batch.iter().partition(|pair| pair.b != 0 && pair.b < summed);
         let order: Vec<&Pair> = outside.iter().chain(&self.rows).chain(&inside).chain(&self.columns).collect();
         let result: Vec<(Axis, usize)> = order.iter().map(|pair| (pair.axis, pair.len)).collect();
         let mut loops = Vec::new();

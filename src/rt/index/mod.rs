@@ -23,9 +23,9 @@ use crate::base::axis::Axis;
 
 /// The dim of an axis that the checker promised.
 fn dim_of(t: &Tensor, axis: Axis) -> Result<Dim> {
-    t.dim(axis).copied().ok_or_else(|| {
-        Error::new(code::INTERNAL, format!("a tensor over [{}] has no axis `{axis}`", t.axes_shown()))
-    })
+    t.dim(axis)
+        .copied()
+        .ok_or_else(|| Error::new(code::INTERNAL, format!("a tensor over [{}] has no axis `{axis}`", t.axes_shown())))
 }
 
 fn internal(message: impl Into<String>) -> Error {

@@ -165,10 +165,9 @@ fn split_sizes(dim: &Dim, to: &[Axis], sizes: &[i64]) -> Result<Vec<usize>> {
     let open = sizes.contains(&-1);
     let fits = if open { product > 0 && dim.len.is_multiple_of(product) } else { product == dim.len };
     if !fits {
-        return Err(wrong().note("found", format!("{} elements", dim.len)).note(
-            "needed",
-            if open { format!("a multiple of {product}") } else { format!("{product}") },
-        ));
+        return Err(wrong()
+            .note("found", format!("{} elements", dim.len))
+            .note("needed", if open { format!("a multiple of {product}") } else { format!("{product}") }));
     }
     Ok(sizes.iter().map(|&size| if size == -1 { dim.len / product } else { size as usize }).collect())
 }
@@ -177,8 +176,8 @@ fn split_sizes(dim: &Dim, to: &[Axis], sizes: &[i64]) -> Result<Vec<usize>> {
 pub fn expand(v: &Value, axis: Axis, n: i64) -> Result<Tensor> {
     let mut view = as_tensor(v)?;
     must_be_new(&view, axis)?;
-    let len = usize::try_from(n)
-        .map_err(|_| Error::new(code::ARGUMENT, format!("axis `{axis}` cannot have length {n}")))?;
+    let len =
+        usize::try_from(n).map_err(|_| Error::new(code::ARGUMENT, format!("axis `{axis}` cannot have length {n}")))?;
     view.dims.insert(0, Dim { axis, len, stride: 0, origin: Origin(0) });
     super::super::tensor::checked_count(&view.shape())?;
     Ok(view)

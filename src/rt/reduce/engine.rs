@@ -72,12 +72,17 @@ impl<'a, const N: usize, S: Source<N>> Engine<'a, N, S> {
         units < 8 && self.tiles() > 1 && work > SMALL
     }
 
-    fn run_rows<F: Fold<Item = S::Item>>(&self, out: &mut [F::Out], note: &(impl Fn(Option<F::Out>, &mut F::Out) + Sync)) {
+    fn run_rows<F: Fold<Item = S::Item>>(
+        &self,
+        out: &mut [F::Out],
+        note: &(impl Fn(Option<F::Out>, &mut F::Out) + Sync),
+    ) {
         let (tiles, each) = (self.tiles(), self.reduced.count());
         if self.spread_tiles(out.len(), out.len() * each) {
             for (number, place) in out.iter_mut().enumerate() {
                 let base = self.kept.at(number);
-                let parts = (0..tiles).into_par_iter().map_init(Vec::new, |items, tile| self.row_tile::<F>(base, tile, items));
+                let parts =
+                    (0..tiles).into_par_iter().map_init(Vec::new, |items, tile| self.row_tile::<F>(base, tile, items));
                 let parts: Vec<F::Acc> = parts.collect();
                 note(F::finish(pairwise::<F>(&parts)), place);
             }
@@ -121,7 +126,11 @@ impl<'a, const N: usize, S: Source<N>> Engine<'a, N, S> {
         fold_tile::<F>(&items[..n], start)
     }
 
-    fn run_columns<F: Fold<Item = S::Item>>(&self, out: &mut [F::Out], note: &(impl Fn(Option<F::Out>, &mut F::Out) + Sync)) {
+    fn run_columns<F: Fold<Item = S::Item>>(
+        &self,
+        out: &mut [F::Out],
+        note: &(impl Fn(Option<F::Out>, &mut F::Out) + Sync),
+    ) {
         let (width, steps) = self.columns;
         let units = out.len().div_ceil(COLUMNS);
         let spread = self.spread_tiles(units, out.len() * self.reduced.count());
@@ -151,7 +160,8 @@ impl<'a, const N: usize, S: Source<N>> Engine<'a, N, S> {
     fn block<F: Fold<Item = S::Item>>(&self, base: [isize; N], width: usize, spread: bool) -> Vec<F::Acc> {
         let tiles = self.tiles();
         if spread {
-            let parts = (0..tiles).into_par_iter().map(|tile| self.column_tile::<F>(base, width, tile, &mut Vec::new()));
+            let parts =
+                (0..tiles).into_par_iter().map(|tile| self.column_tile::<F>(base, width, tile, &mut Vec::new()));
             let parts: Vec<Vec<F::Acc>> = parts.collect();
             let mut tree = Tree::<F>::default();
             parts.into_iter().for_each(|part| tree.push(part));
@@ -294,4 +304,3 @@ fn merge_into<F: Fold>(left: &mut [F::Acc], right: &[F::Acc]) {
         *a = F::merge(*a, b);
     }
 }
-
