@@ -187,6 +187,11 @@ impl Checker {
 
     /// Any value as text.
     pub(super) fn shown(&mut self, val: &Val, format: &str, span: Span) -> Val {
+        let width = format.starts_with(|c: char| c.is_ascii_digit() || c == '<' || c == '>');
+        if width && val.ty().is_tensor() {
+            self.error(messages::width_of_tensor(span, &val.ty()));
+            return Val::Error;
+        }
         match val {
             Val::Lit(Lit::Str(_)) if format.is_empty() => self.materialize(val, span),
             Val::Record(_) | Val::Local { .. } | Val::Global(..) | Val::Lit(_) => {

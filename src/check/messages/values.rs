@@ -125,6 +125,12 @@ pub(in crate::check) fn cannot_reduce(span: Span, name: &str, ty: &Type) -> D {
     }
 }
 
+pub(in crate::check) fn width_of_tensor(span: Span, ty: &Type) -> D {
+    D::error("E013", span, "a format with a width shows one number, and this is a tensor")
+        .note("found", ty.to_string())
+        .help("pick one element, or leave the width away:  {x:.3}")
+}
+
 pub(in crate::check) fn branches_differ(span: Span, first: &Type, second: &Type) -> D {
     D::error("E013", span, "the two branches have different types")
         .note("found", first.to_string())
