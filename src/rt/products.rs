@@ -22,8 +22,9 @@ const COLUMNS: usize = 1536;
 const SUM_PART: usize = 2048;
 /// Elements of a call's result if parts of it are kept beside each other.
 const PART_AREA: usize = 1 << 20;
-/// A call of so many multiplications takes some thirty milliseconds; wanted are 4 to 16 calls, of that size or more.
-const CALL_WORK: usize = 2_400_000_000;
+/// A call of so many multiplications takes some fifty milliseconds; wanted are 2 to 16 calls, of that size or more.
+/// Each call packs the right operand anew: at 2048 x 2048 two calls were 5% faster than four.
+const CALL_WORK: usize = 4_000_000_000;
 
 /// Many products at once: for each position of `loops`, `c[m, n] = sum over k of a[m, k] * b[k, n]`. Strides count elements.
 #[derive(Clone, Debug)]
@@ -123,7 +124,7 @@ impl Products {
     /// Into how many calls the rows are cut so that all threads have work, if each makes `already` calls.
     fn wanted_calls(&self, already: usize) -> usize {
         let work = [self.count(), self.m, self.n, self.k].iter().fold(1usize, |work, &n| work.saturating_mul(n));
-        (work / CALL_WORK).clamp(4, 16).div_ceil(self.count().max(1) * already)
+        (work / CALL_WORK).clamp(2, 16).div_ceil(self.count().max(1) * already)
     }
 
     /// The first elements of a tile in the three operands.
