@@ -1,4 +1,4 @@
-//! Every program of `tests/run` on every engine and several thread counts.
+//! Every program of `tests/run`, the short examples and the worlds on every engine and several thread counts.
 //!
 //! The printed text stands beside each program (`UPDATE=1` rewrites it from machine code's output). Machine code
 //! and the oracle on the same IR must leave the same bits; the oracle on the IR before the passes must agree
@@ -6,9 +6,9 @@
 
 mod common;
 
-use common::{Ran, hash, numbers, programs, run};
+use common::{Ran, hash, programs, run};
 use locus::session::EngineKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn checked(path: &Path, engine: EngineKind) -> Result<Ran, String> {
     let ran = run(path, engine, &[]);
@@ -19,15 +19,23 @@ fn checked(path: &Path, engine: EngineKind) -> Result<Ran, String> {
     }
 }
 
+/// The programs of `tests/run`, the short examples, and the worlds that take less than a second.
+fn all() -> Vec<PathBuf> {
+    let long = ["positional_variance.exp", "w4.exp"];
+    let mut found: Vec<PathBuf> = ["tests/run", "examples", "tests/worlds"].into_iter().flat_map(programs).collect();
+    found.retain(|path| !long.iter().any(|name| path.ends_with(name)));
+    found
+}
+
 /// Collects what is wrong with each program, so that one run shows everything.
-fn for_all(check: impl Fn(&Path) -> Result<(), String>) {
-    let faults: Vec<String> = programs("tests/run").iter().filter_map(|path| check(path).err()).collect();
+fn for_all(paths: Vec<PathBuf>, check: impl Fn(&Path) -> Result<(), String>) {
+    let faults: Vec<String> = paths.iter().filter_map(|path| check(path).err()).collect();
     assert!(faults.is_empty(), "{} programs failed:\n{}", faults.len(), faults.join("\n"));
 }
 
 #[test]
 fn each_prints_what_stands_beside_it() {
-    for_all(|path| {
+    for_all(programs("tests/run"), |path| {
         let ran = checked(path, EngineKind::Jit)?;
         let beside = path.with_extension("out");
         if std::env::var_os("UPDATE").is_some() {
@@ -43,7 +51,7 @@ fn each_prints_what_stands_beside_it() {
 
 #[test]
 fn machine_code_and_the_oracle_leave_the_same_bits() {
-    for_all(|path| {
+    for_all(all(), |path| {
         let (jit, oracle) = (checked(path, EngineKind::Jit)?, checked(path, EngineKind::Interp)?);
         if hash(&jit) == hash(&oracle) { Ok(()) } else { Err(format!("{}: the bits differ", path.display())) }
     });
@@ -51,16 +59,10 @@ fn machine_code_and_the_oracle_leave_the_same_bits() {
 
 #[test]
 fn the_passes_change_nothing_beyond_rounding() {
-    for_all(|path| {
+    for_all(all(), |path| {
         let (after, before) = (checked(path, EngineKind::Interp)?, checked(path, EngineKind::InterpUnoptimised)?);
-        for ((a, b), name) in after.globals.iter().zip(&before.globals).zip(&after.names) {
-            let (mut x, mut y) = (Vec::new(), Vec::new());
-            numbers(a, &mut x);
-            numbers(b, &mut y);
-            let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-6 * a.abs().max(1.0) || a.to_bits() == b.to_bits();
-            if x.len() != y.len() || !x.iter().zip(&y).all(close) {
-                return Err(format!("{}: `{name}` differs before and after the passes", path.display()));
-            }
+        if let Some(name) = common::difference(&after, &before) {
+            return Err(format!("{}: `{name}` differs before and after the passes", path.display()));
         }
         Ok(())
     });
@@ -68,7 +70,7 @@ fn the_passes_change_nothing_beyond_rounding() {
 
 #[test]
 fn the_bits_do_not_depend_on_runs_or_threads() {
-    for_all(|path| {
+    for_all(all(), |path| {
         let wanted = hash(&checked(path, EngineKind::Jit)?);
         for threads in [1, 2, 3] {
             let pool =

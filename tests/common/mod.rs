@@ -107,3 +107,17 @@ pub fn hash(ran: &Ran) -> String {
     ran.globals.iter().for_each(|value| bytes(value, &mut all));
     blake3::hash(&all).to_string()
 }
+
+/// The name of the first value that differs between two runs by more than 1e-6 of max(1, |value|).
+pub fn difference(one: &Ran, other: &Ran) -> Option<String> {
+    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-6 * a.abs().max(1.0) || a.to_bits() == b.to_bits();
+    for ((a, b), name) in one.globals.iter().zip(&other.globals).zip(&one.names) {
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        numbers(a, &mut x);
+        numbers(b, &mut y);
+        if x.len() != y.len() || !x.iter().zip(&y).all(close) {
+            return Some(name.clone());
+        }
+    }
+    None
+}
