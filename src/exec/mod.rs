@@ -4,10 +4,12 @@
 //! bits and the same errors. Nothing here knows source text, and nothing here compiles.
 
 pub mod buffers;
+pub mod chunked;
 pub mod finite;
 pub mod graph;
 pub mod op;
 pub mod oracle;
+pub mod sparse;
 pub mod uses;
 
 use crate::base::span::Span;

@@ -13,7 +13,7 @@ use crate::rt::value::Value;
 use crate::rt::{contract, index, reduce, table};
 use std::sync::Arc;
 
-use super::{finite, internal};
+use super::{chunked, finite, internal, sparse};
 
 /// Runs one operation. `args` are the values of `op.operands()`; one that nobody else shares may be changed in
 /// place. `dests` are the types of the results.
@@ -36,12 +36,23 @@ pub fn execute_kernel(
     args: Vec<Value>,
 ) -> Result<Vec<Value>> {
     if !ctx.check_finite {
-        return elementwise::run(kernel, code, args);
+        return kernel_on(ctx, op, kernel, code, args);
     }
     let kept = args.clone();
-    let results = elementwise::run(kernel, code, args)?;
+    let results = kernel_on(ctx, op, kernel, code, args)?;
     finite::check(op, &kept, &results)?;
     Ok(results)
+}
+
+/// The kernel on whatever represents the operands.
+fn kernel_on(ctx: &Ctx, op: &Op, kernel: &Kernel, code: Option<TileFn>, args: Vec<Value>) -> Result<Vec<Value>> {
+    if args.iter().any(|arg| matches!(arg, Value::Chunked(_))) {
+        return chunked::kernel(ctx, op, kernel, code, args);
+    }
+    if args.iter().any(|arg| matches!(arg, Value::Sparse(_))) {
+        return sparse::kernel(ctx, op, kernel, code, args);
+    }
+    elementwise::run(kernel, code, args)
 }
 
 /// The kernel of a single operation on tensors, given the element type of each operand and whether it is a scalar.
@@ -79,7 +90,13 @@ fn zero(dtype: DType) -> Value {
     }
 }
 
-fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Result<Vec<Value>> {
+pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Result<Vec<Value>> {
+    if args.iter().any(|arg| matches!(arg, Value::Chunked(_))) {
+        return chunked::execute(ctx, op, args, dests);
+    }
+    if args.iter().any(|arg| matches!(arg, Value::Sparse(_))) {
+        return sparse::execute(ctx, op, args, dests);
+    }
     match op {
         Op::Kernel { kernel, .. } => elementwise::run(kernel, None, args),
         Op::Builtin { name, axes, .. } => {
@@ -205,6 +222,6 @@ pub fn kind(value: &Value) -> &'static str {
         Value::File(_) => "a file",
         Value::List(_) => "a list",
         Value::Record(_) => "a record",
-        Value::Tensor(_) => "a tensor",
+        Value::Tensor(_) | Value::Sparse(_) | Value::Chunked(_) => "a tensor",
     }
 }

@@ -89,6 +89,10 @@ fn shown(value: &Value, spec: &Spec) -> String {
         Value::List(items) => bracketed(items, '[', ']', spec),
         Value::Record(fields) => bracketed(fields, '{', '}', spec),
         Value::Tensor(tensor) => tensor_line(tensor, spec),
+        Value::Sparse(_) | Value::Chunked(_) => match value.clone().plain() {
+            Ok(plain) => shown(&plain, spec),
+            Err(error) => error.message,
+        },
     }
 }
 

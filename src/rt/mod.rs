@@ -6,6 +6,7 @@
 pub mod aligned;
 pub mod blas;
 pub mod builtins;
+pub mod chunked;
 pub mod contract;
 pub mod copy;
 pub mod ctx;
@@ -23,6 +24,7 @@ pub mod reduce;
 pub mod rng;
 pub mod select;
 pub mod simd;
+pub mod sparse;
 pub mod table;
 pub mod tensor;
 #[cfg(test)]

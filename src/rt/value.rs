@@ -1,7 +1,10 @@
 //! What a local, a global, or an element of a list can hold while a program runs.
 
+use super::chunked::Chunked;
+use super::error::Result;
 use super::files::FileHandle;
 use super::rng::Key;
+use super::sparse::Sparse;
 use super::tensor::Tensor;
 use std::sync::Arc;
 
@@ -23,6 +26,23 @@ pub enum Value {
     Record(Arc<Vec<Value>>),
     /// A tensor with at least one axis; scalars are never tensors.
     Tensor(Tensor),
+    /// A tensor of which only some entries of each row are kept; the others are 0. A representation: programs cannot
+    /// tell it from `Tensor`.
+    Sparse(Arc<Sparse>),
+    /// A tensor in tiles along one axis, each in memory or in the runtime's own store. A representation, too.
+    Chunked(Arc<Chunked>),
+}
+
+impl Value {
+    /// The same value as an ordinary tensor, if it is represented by something else. An error if that would need
+    /// more memory than the limit allows.
+    pub fn plain(self) -> Result<Value> {
+        match self {
+            Value::Sparse(sparse) => sparse.dense().map(Value::Tensor),
+            Value::Chunked(chunked) => chunked.whole().map(Value::Tensor),
+            other => Ok(other),
+        }
+    }
 }
 
 impl From<i64> for Value {

@@ -52,7 +52,7 @@ fn kind(value: &Value) -> &'static str {
         Value::File(_) => "a file",
         Value::List(_) => "a list",
         Value::Record(_) => "a record",
-        Value::Tensor(_) => "a tensor",
+        Value::Tensor(_) | Value::Sparse(_) | Value::Chunked(_) => "a tensor",
     }
 }
 
