@@ -41,13 +41,14 @@ pub fn group_sum(t: &Tensor, axis: Axis, group: Axis, ids: &Tensor, n: i64) -> R
 }
 
 /// Which elements each group has, in order: the elements of group g are `list[start[g]..start[g + 1]]`.
-struct Members {
-    list: Vec<usize>,
-    start: Vec<usize>,
+pub(super) struct Members {
+    pub(super) list: Vec<usize>,
+    pub(super) start: Vec<usize>,
 }
 
 impl Members {
-    fn new(ids: &Tensor, axis: Axis, len: usize, n: usize) -> Result<Members> {
+    /// An error for a group that is neither -1 nor among the `n`.
+    pub(super) fn new(ids: &Tensor, axis: Axis, len: usize, n: usize) -> Result<Members> {
         let fault = |text: String| Error::new(code::INTERNAL, text);
         let dim = match ids.dims.as_slice() {
             [dim] if dim.axis == axis && dim.len == len => dim,

@@ -81,7 +81,12 @@ pub fn bytes(value: &Value, out: &mut Vec<u8>) {
             let values = tensor.to_f64(&order).expect("a tensor has its own axes");
             values.iter().for_each(|x| out.extend(x.to_bits().to_le_bytes()));
         }
+        Value::Sparse(_) | Value::Chunked(_) => bytes(&plain(value), out),
     }
+}
+
+fn plain(value: &Value) -> Value {
+    value.clone().plain().expect("it fits")
 }
 
 /// All numbers of a value.

@@ -4,7 +4,7 @@ use super::super::ctx::Ctx;
 use super::super::error::Result;
 use super::super::table::Builtin;
 use super::super::value::Value;
-use super::super::{grouping, select};
+use super::super::{grouping, select, squares};
 use super::{Args, one};
 use crate::base::axis::Axis;
 
@@ -15,6 +15,7 @@ pub const TABLE: &[Builtin] = &[
     Builtin { name: "argsort", run: argsort },
     Builtin { name: "cumsum", run: cumsum },
     Builtin { name: "group_sum", run: group_sum },
+    Builtin { name: "group_squares", run: group_squares },
     Builtin { name: "dense_ids", run: dense_ids },
 ];
 
@@ -68,6 +69,13 @@ fn group_sum(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>>
     let [axis, group] = args.axes(axes)?;
     let n = args.length(2)? as i64;
     one(grouping::group_sum(args.tensor(0)?, axis, group, args.tensor(1)?, n)?)
+}
+
+/// group_squares(axis; x, ids, weight) -> f64: the weighted sum over groups of the squares of their sums
+fn group_squares(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("group_squares", values, 3)?;
+    let [axis, _] = args.axes(axes)?;
+    one(squares::group_squares(args.tensor(0)?, axis, args.tensor(1)?, args.tensor(2)?)?)
 }
 
 /// dense_ids(axis; ids) -> (ids from 0 on, how many there are)
