@@ -271,14 +271,13 @@ impl Checker {
             match arg.name.as_ref().map(|name| name.name.as_str()) {
                 None => path = Some(text),
                 Some("sha256") => sha = Some(text),
-                Some(other) => {
+                Some(_) => {
                     self.error(messages::too_many_arguments(
                         arg.value.span,
                         "`file`",
                         arg.name.as_ref(),
                         &["sha256".to_string()],
                     ));
-                    let _ = other;
                     return;
                 }
             }

@@ -84,7 +84,7 @@ impl Checker {
     }
 
     /// Loads the module a `use` names, if it is not there yet.
-    pub(super) fn module_for(&mut self, from: ModId, source: &ast::UseSource, span: Span) -> Option<ModId> {
+    pub(super) fn module_for(&mut self, source: &ast::UseSource, span: Span) -> Option<ModId> {
         let (name, text) = match source {
             ast::UseSource::Module(path) => {
                 if let Some(id) = self.known_module(path, path, span) {
@@ -116,7 +116,6 @@ impl Checker {
                 }
             }
         };
-        let _ = from;
         let id = ModId(self.modules.len());
         self.modules.push(ModuleInfo { name: name.clone(), ..ModuleInfo::default() });
         self.module_ids.insert(name.clone(), id);
@@ -136,11 +135,11 @@ impl Checker {
 
     /// A std module that the compiler itself needs (`std.train` for `fit`).
     pub(super) fn std_module(&mut self, name: &str, span: Span) -> Option<ModId> {
-        self.module_for(ModId::USER, &ast::UseSource::Module(format!("std.{name}")), span)
+        self.module_for(&ast::UseSource::Module(format!("std.{name}")), span)
     }
 
     pub(super) fn use_item(&mut self, id: ModId, item: &ast::Use) {
-        let Some(target) = self.module_for(id, &item.source, item.span) else { return };
+        let Some(target) = self.module_for(&item.source, item.span) else { return };
         if item.names.is_empty() {
             let alias = match &item.alias {
                 Some(alias) => alias.name.clone(),

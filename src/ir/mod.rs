@@ -403,5 +403,4 @@ pub fn builtin_is_pure(name: &str) -> bool {
 }
 
 /// The names of the builtins with an effect.
-pub const EFFECTS: &[&str] =
-    &["print", "report", "write_file", "plot", "assert", "write_npy", "write_safetensors", "expect_value"];
+pub const EFFECTS: &[&str] = &["print", "report", "plot", "assert", "write_npy", "write_safetensors", "expect_value"];

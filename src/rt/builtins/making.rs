@@ -2,10 +2,10 @@
 
 use super::super::ctx::Ctx;
 use super::super::error::{Error, Result, code};
+use super::super::index::out_of_bounds;
 use super::super::table::Builtin;
 use super::super::tensor::{Aligned, Tensor, checked_count};
 use super::super::value::Value;
-use super::parts::outside;
 use super::{Args, one};
 use crate::base::axis::Axis;
 
@@ -73,7 +73,7 @@ fn index_check(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value
         _ => return Err(args.wrong(0, "an int")),
     };
     match bad {
-        Some(found) => Err(outside(found, axis, length)),
+        Some(found) => Err(out_of_bounds(axis, found, usize::try_from(length).unwrap_or(0))),
         None => one(args.value(0).clone()),
     }
 }

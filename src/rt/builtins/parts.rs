@@ -2,6 +2,7 @@
 
 use super::super::ctx::Ctx;
 use super::super::error::{Error, Result, code};
+use super::super::index::out_of_bounds;
 use super::super::table::Builtin;
 use super::super::tensor::{Dim, Element, Tensor};
 use super::super::value::Value;
@@ -30,7 +31,7 @@ fn set_index(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>>
         let dim = rest.remove(place.ok_or_else(|| args.fault(format!("has no axis `{axis}` to assign to")))?);
         let index = args.int(number + 1)?;
         let inside = usize::try_from(index).ok().filter(|&index| index < dim.len);
-        let inside = inside.ok_or_else(|| outside(index, axis, dim.len as i64))?;
+        let inside = inside.ok_or_else(|| out_of_bounds(axis, index, dim.len))?;
         offset += inside * dim.stride as usize;
     }
     let part = part_of(&args, axes.len() + 1, &rest)?;
@@ -44,12 +45,6 @@ fn set_index(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>>
         DType::Bool => assign::<u8>(&mut made, &rest, offset, &part)?,
     }
     one(made)
-}
-
-/// The error for an index beyond its axis.
-pub fn outside(found: i64, axis: Axis, length: i64) -> Error {
-    let error = Error::new(code::BOUNDS, format!("index {found} lies outside `{axis}`, which has {length}"));
-    if length > 0 { error.note("needed", format!("0 to {}", length - 1)) } else { error }
 }
 
 /// The replacing part, its axes in the order of `rest`.
