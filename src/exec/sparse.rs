@@ -10,9 +10,10 @@ use crate::ir::{Op, Type};
 use crate::rt::ctx::Ctx;
 use crate::rt::elementwise::{self, TileFn};
 use crate::rt::error::Result;
-use crate::rt::sparse::{Sparse, group, map, reduce, views};
+use crate::rt::sparse::top::{self, Finish};
+use crate::rt::sparse::{Sparse, decode, gradient, group, map, reduce, sampled, views};
 use crate::rt::value::Value;
-use crate::rt::{contract, index};
+use crate::rt::{contract, index, select};
 use std::sync::Arc;
 
 use super::op;
@@ -28,10 +29,8 @@ pub fn execute(ctx: &mut Ctx, operation: &Op, args: Vec<Value>, dests: &[&Type])
                 return self::kernel(ctx, operation, &single, None, args);
             }
         }
-        Op::Sampled { axes, .. } => {
-            if let [Value::Tensor(_), Value::Tensor(_), Value::Sparse(pattern)] = &args[..] {
-                return sampled(&args, axes.as_slice(), pattern).map(|value| vec![value]);
-            }
+        Op::Sampled { axes, .. } if matches!(&args[..], [Value::Tensor(_), Value::Tensor(_), _]) => {
+            return at_pattern(axes.as_slice(), &args).map(|value| vec![value]);
         }
         Op::SizeOf { axis, .. } => {
             let outlines = args.iter().map(outline).collect::<Result<Vec<Value>>>()?;
@@ -165,27 +164,50 @@ fn product(args: &[Value], axes: &[Axis]) -> Result<Option<Value>> {
         [Value::Sparse(code), Value::Tensor(dense)] | [Value::Tensor(dense), Value::Sparse(code)] => (code, dense),
         _ => return Ok(None),
     };
-    let _ = (code, dense, axes);
+    if decode::covers(code, dense, axes) {
+        return decode::decode(code, dense, axes).map(|found| Some(found.into()));
+    }
+    if gradient::covers(code, dense, axes) {
+        return gradient::by_feature(code, dense, axes).map(|found| Some(found.into()));
+    }
     Ok(None)
 }
 
-/// A product at the entries of a pattern.
-fn sampled(args: &[Value], axes: &[Axis], pattern: &Sparse) -> Result<Value> {
-    let whole = contract::contract(op::tensor(args, 0)?, op::tensor(args, 1)?, axes)?;
-    let _ = pattern;
-    Ok(whole)
+/// A product at the entries of a pattern; the whole product where that is not possible.
+fn at_pattern(axes: &[Axis], args: &[Value]) -> Result<Value> {
+    let (a, b) = (op::tensor(args, 0)?, op::tensor(args, 1)?);
+    match args.get(2) {
+        Some(Value::Sparse(pattern)) if sampled::covers(a, b, axes, pattern) => {
+            sampled::sampled(a, b, axes, pattern).map(shared)
+        }
+        _ => contract::contract(a, b, axes),
+    }
 }
 
-/// A product, what finishes it, and the largest of each row.
+/// A product, what finishes it, and the largest of each row. `args` are the two factors, how many to keep, and what
+/// else the finish takes.
 pub(super) fn top_product(operation: &Op, code: Option<TileFn>, args: &[Value]) -> Result<Value> {
-    let Op::TopProduct { axes, kernel, along, .. } = operation else {
+    let (Op::TopProduct { axes, kernel, along, .. }, [_, _, _, others @ ..]) = (operation, args) else {
         return Err(super::internal("not a product with a selection"));
     };
     let (a, b, k) = (op::tensor(args, 0)?, op::tensor(args, 1)?, op::int(args, 2)?);
-    let mut inputs = vec![contract::contract(a, b, axes.as_slice())?];
-    inputs.extend(args[3..].iter().cloned());
-    let finished = elementwise::run(kernel, code, inputs)?;
-    Ok(shared(Sparse::of_dense(&crate::rt::select::keep_top(op::tensor(&finished, 0)?, *along, k)?, *along)?))
+    let axes = axes.as_slice();
+    let finish = (!kernel.steps.is_empty()).then(|| Finish { kernel, code, others: others.to_vec() });
+    let length = a.dim(*along).or_else(|| b.dim(*along)).map_or(0, |dim| dim.len);
+    select::check_count("keep_top", k, *along, length)?;
+    if top::covers(a, b, axes, finish.as_ref(), *along) {
+        return top::top_product(a, b, axes, finish, *along, k).map(shared);
+    }
+    let product = contract::contract(a, b, axes)?;
+    let finished = match finish {
+        Some(finish) => elementwise::run(kernel, code, [vec![product], finish.others].concat())?.pop(),
+        None => Some(product),
+    };
+    match finished {
+        Some(Value::Tensor(t)) if t.rank() > 1 => top::keep_top(&t, *along, k).map(shared),
+        Some(Value::Tensor(t)) => select::keep_top(&t, *along, k).map(Value::from),
+        _ => Err(super::internal("a selection from something that is no tensor")),
+    }
 }
 
 fn sparse(value: &Value) -> Option<&Sparse> {

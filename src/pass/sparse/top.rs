@@ -1,7 +1,7 @@
 //! `keep_top(f(a @ b, others))` as one operation.
 //!
 //! A product qualifies if every way from it leads through elementwise operations over its own axes to a `keep_top`,
-//! in its block or in a branch below it; a second `keep_top` computes the product again, in its branch. Other
+//! in its block or in a branch below it; each further `keep_top` computes the product again, in its branch. Other
 //! operands of `f` have fewer axes than the product: a tensor as large as it would have to exist anyway.
 
 use crate::base::axis::Axis;
@@ -11,7 +11,7 @@ use crate::ir::{AxisSet, Block, Function, LocalId, Op, Stmt};
 use std::collections::BTreeMap;
 
 /// More selections than this share a product that is stored.
-const MAX_SELECTIONS: usize = 2;
+const MAX_SELECTIONS: usize = 3;
 /// Bounds on `f`, as for any kernel.
 const MAX_STEPS: usize = 32;
 const MAX_INPUTS: usize = 16;

@@ -3,9 +3,18 @@
 //! A representation of a tensor, never a type: it is chosen by the operation (`keep_top`), and programs cannot tell
 //! it from a dense one but by time and memory. Nothing here knows which operation of a program asked.
 
+mod chosen;
+pub mod decode;
+pub mod gradient;
 pub mod group;
+#[cfg(test)]
+mod kernel_tests;
 pub mod map;
+mod matrix;
+mod number;
 pub mod reduce;
+pub mod sampled;
+pub mod top;
 pub mod views;
 
 use super::error::{Error, Result, code};
