@@ -6,7 +6,7 @@
 use crate::base::ops::ScalarOp;
 use crate::ir::Op;
 use crate::rt::error::{Error, Result, code};
-use crate::rt::tensor::{Element, Tensor};
+use crate::rt::tensor::{Buffer, Element, Tensor};
 use crate::rt::value::Value;
 
 /// An error if `results` hold a NaN or an infinity and `args` do not.
@@ -29,6 +29,11 @@ fn odd(value: &Value) -> Option<&'static str> {
         Value::F32(x) => word(*x as f64),
         Value::F64(x) => word(*x),
         Value::Tensor(tensor) => odd_element::<f32>(tensor, |x| x as f64).or_else(|| odd_element::<f64>(tensor, |x| x)),
+        Value::Sparse(sparse) => match &sparse.values {
+            Buffer::F32(values) => values.iter().find_map(|&x| word(x as f64)),
+            Buffer::F64(values) => values.iter().find_map(|&x| word(x)),
+            _ => None,
+        },
         Value::List(items) | Value::Record(items) => items.iter().find_map(odd),
         _ => None,
     }

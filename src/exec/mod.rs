@@ -11,6 +11,7 @@ pub mod op;
 pub mod oracle;
 pub mod sparse;
 pub mod uses;
+pub mod zero;
 
 use crate::base::span::Span;
 use crate::ir::{FuncId, Module};

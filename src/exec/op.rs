@@ -156,6 +156,8 @@ fn structural(op: &Op, args: &[Value]) -> Result<Value> {
         Op::Pad { from, to, .. } => {
             index::pad(tensor(args, 0)?, *from, *to, int(args, 1)?, int(args, 2)?).map(Value::from)
         }
+        Op::Sampled { axes, .. } => contract::contract(tensor(args, 0)?, tensor(args, 1)?, axes.as_slice()),
+        Op::TopProduct { .. } => sparse::top_product(op, None, args),
         Op::GetField { field, .. } => get_field(args, *field),
         other => Err(internal(format!("not an operation on values: {other:?}"))),
     }
@@ -184,14 +186,14 @@ fn any(args: &[Value], at: usize) -> Result<&Value> {
     args.get(at).ok_or_else(|| internal("an operation lacks an operand"))
 }
 
-fn tensor(args: &[Value], at: usize) -> Result<&Tensor> {
+pub(super) fn tensor(args: &[Value], at: usize) -> Result<&Tensor> {
     match any(args, at)? {
         Value::Tensor(tensor) => Ok(tensor),
         other => Err(internal(format!("expected a tensor, found {}", kind(other)))),
     }
 }
 
-fn int(args: &[Value], at: usize) -> Result<i64> {
+pub(super) fn int(args: &[Value], at: usize) -> Result<i64> {
     match any(args, at)? {
         Value::Int(x) => Ok(*x),
         other => Err(internal(format!("expected an int, found {}", kind(other)))),
@@ -199,7 +201,7 @@ fn int(args: &[Value], at: usize) -> Result<i64> {
 }
 
 /// The element type of a number or tensor.
-fn dtype(value: &Value) -> Result<DType> {
+pub(super) fn dtype(value: &Value) -> Result<DType> {
     Ok(match value {
         Value::Int(_) => DType::I64,
         Value::F32(_) => DType::F32,

@@ -236,6 +236,25 @@ pub enum Op {
     },
     GlobalGet(GlobalId),
     GlobalSet(GlobalId, LocalId),
+    /// `keep_top[along](f(a @[axes] b, others..), k)` in one: the product is never stored whole. Input 0 of `kernel`,
+    /// which is `f`, is the product, the rest are `others`, whose axes are among the product's. Made by
+    /// `pass::sparse` only.
+    TopProduct {
+        a: LocalId,
+        b: LocalId,
+        axes: AxisSet,
+        kernel: Box<Kernel>,
+        others: Vec<LocalId>,
+        along: Axis,
+        k: LocalId,
+    },
+    /// `a @[axes] b`, of which only what stands where `pattern` is not 0 will be read. Made by `pass::sparse` only.
+    Sampled {
+        a: LocalId,
+        b: LocalId,
+        axes: AxisSet,
+        pattern: LocalId,
+    },
     /// A record as an element of a list; the dest's type is `Type::Record`.
     MakeRecord(Vec<LocalId>),
     GetField {
@@ -291,6 +310,17 @@ impl Op {
             Op::Contract { a, b, .. } => {
                 visit(a);
                 visit(b);
+            }
+            Op::TopProduct { a, b, others, k, .. } => {
+                visit(a);
+                visit(b);
+                visit(k);
+                others.iter_mut().for_each(visit);
+            }
+            Op::Sampled { a, b, pattern, .. } => {
+                visit(a);
+                visit(b);
+                visit(pattern);
             }
             Op::Reduce { arg, .. } | Op::Rename { arg, .. } | Op::Merge { arg, .. } | Op::GetField { arg, .. } => {
                 visit(arg)

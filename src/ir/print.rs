@@ -198,6 +198,13 @@ impl Printer<'_> {
                     binders.iter().map(|b| format!("{} in {} < {}", name(&b.var), b.axis, name(&b.size))).collect();
                 format!("for each {}", each.join(", "))
             }
+            Op::TopProduct { a, b, axes, kernel, others, along, k } => {
+                let (a, b, k, others) = (name(a), name(b), name(k), self.list(others));
+                format!("top_product {a} @[{axes}] {b} finish({others}) {} keep {k} of {along}", steps(kernel))
+            }
+            Op::Sampled { a, b, axes, pattern } => {
+                format!("sampled {} @[{axes}] {} at {}", name(a), name(b), name(pattern))
+            }
             Op::Kernel { kernel, args } => format!("kernel({}) {}", self.list(args), steps(kernel)),
             other => format!("{other:?}"),
         }

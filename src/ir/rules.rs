@@ -58,6 +58,17 @@ pub fn result_types(function: &Function, op: &Op) -> Result<Option<Vec<Type>>, S
             scalar_int(function, *size)?;
             replaced(function, *arg, &[*from], &[*to])?
         }
+        Op::TopProduct { a, b, axes, kernel, others, along, k } => {
+            scalar_int(function, *k)?;
+            let product = contraction(function, *a, *b, axes)?;
+            finished(function, &product, kernel, others, *along)?
+        }
+        Op::Sampled { a, b, axes, pattern } => {
+            let product = contraction(function, *a, *b, axes)?;
+            let own = numeric(function, *pattern)?.1;
+            need(product.axes() == Some(own), || format!("a product {product} at the entries of [{own}]"))?;
+            product
+        }
         Op::Kernel { kernel, args } => return fused(function, kernel, args).map(Some),
         Op::GetField { arg, field } => match known(function, *arg)? {
             Type::Record(fields) if *field < fields.len() => fields[*field].1.clone(),
@@ -228,6 +239,13 @@ fn fused(function: &Function, kernel: &Kernel, args: &[LocalId]) -> Result<Vec<T
         })?;
         axes = axes.union(own);
     }
+    well_formed(kernel)?;
+    let made = |&output: &u32| Type::Tensor(stored(kernel.dtype(output)), axes.clone());
+    Ok(kernel.outputs.iter().map(made).collect())
+}
+
+/// Do the steps of a kernel read what there is, in the right types?
+fn well_formed(kernel: &Kernel) -> Result<(), String> {
     for (number, step) in kernel.steps.iter().enumerate() {
         let made = (kernel.inputs.len() + number) as u32;
         need(step.args.iter().all(|&arg| arg < made), || format!("kernel step {number} reads ahead"))?;
@@ -237,9 +255,29 @@ fn fused(function: &Function, kernel: &Kernel, args: &[LocalId]) -> Result<Vec<T
         need(step.op.result(&dtypes) == step.result, || format!("kernel step {number} has a wrong type"))?;
     }
     let values = (kernel.inputs.len() + kernel.steps.len()) as u32;
-    need(kernel.outputs.iter().all(|&output| output < values), || "a kernel output does not exist".to_string())?;
-    let made = |&output: &u32| Type::Tensor(stored(kernel.dtype(output)), axes.clone());
-    Ok(kernel.outputs.iter().map(made).collect())
+    need(kernel.outputs.iter().all(|&output| output < values), || "a kernel output does not exist".to_string())
+}
+
+/// What a kernel on a product and operands with axes of the product gives.
+fn finished(
+    function: &Function,
+    product: &Type,
+    kernel: &Kernel,
+    others: &[LocalId],
+    along: Axis,
+) -> Result<Type, String> {
+    let Type::Tensor(elem, axes) = product else { return Err(format!("a product of type {product}")) };
+    need(axes.contains(along), || format!("{product} has no axis {along}"))?;
+    let inputs = kernel.inputs.len() == others.len() + 1 && kernel.scalar.len() == kernel.inputs.len();
+    need(inputs && kernel.outputs.len() == 1, || "the finish of a product takes it and gives one result".to_string())?;
+    need(kernel.inputs[0] == elem.dtype() && !kernel.scalar[0], || format!("the finish of {product}"))?;
+    for ((&other, &dtype), &scalar) in others.iter().zip(&kernel.inputs[1..]).zip(&kernel.scalar[1..]) {
+        let (elem, own) = numeric(function, other)?;
+        let fits = elem.dtype() == dtype && own.is_empty() == scalar && own.is_subset(axes);
+        need(fits, || format!("the finish of {product} takes {}", function.ty(other)))?;
+    }
+    well_formed(kernel)?;
+    Ok(Type::Tensor(stored(kernel.dtype(kernel.outputs[0])), axes.clone()))
 }
 
 /// The plainest element of a storage type.

@@ -220,6 +220,10 @@ fn writable(tensor: &mut Tensor) -> Outcome<u64> {
 pub fn view(step: &mut Step, site: &Site) -> Result<()> {
     let Action::View { slot, dtype, axes } = &site.action else { return wrong_site() };
     let mut found = vec![0u64; 1 + 2 * axes.len()];
+    if matches!(step.slot(*slot), Value::Sparse(_) | Value::Chunked(_)) {
+        let plain = step.slot(*slot).clone().plain()?;
+        step.write(*slot, plain)?;
+    }
     match step.slot(*slot) {
         Value::Tensor(tensor) if tensor.dtype() == *dtype && tensor.rank() == axes.len() && in_bounds(tensor) => {
             describe(tensor, axes, &mut found);

@@ -14,6 +14,7 @@ pub mod inline;
 mod random;
 mod returns;
 pub mod simplify;
+pub mod sparse;
 #[cfg(test)]
 mod testing;
 
@@ -190,6 +191,10 @@ fn optimised(module: &Module, id: FuncId) -> Result<Function, Diagnostic> {
     checked(module, &function, "inline")?;
     simplify::simplify(module, &mut function);
     checked(module, &function, "simplify")?;
+    sparse::sparse(&mut function);
+    // Products that became part of selections have no reader left.
+    simplify::dead::remove(module, &mut function);
+    checked(module, &function, "sparse")?;
     fuse::fuse(module, &mut function);
     // What kernels make again themselves may have no other reader.
     simplify::dead::remove(module, &mut function);

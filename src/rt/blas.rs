@@ -7,7 +7,7 @@
 
 use super::error::Result;
 use super::kernels::{cpu_features, was_restarted};
-use super::products::{Call, Tile, Tiling};
+use super::products::{Call, Tiling};
 use super::reduce::{FromF64, ToF64};
 use super::tensor::Aligned;
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::sync::Once;
 
 pub use super::kernels::{prepare_process, set_threads, threads, wanted_kernel};
-pub use super::products::{Products, leading};
+pub use super::products::{Products, Tile, leading};
 
 unsafe extern "C" {
     fn openblas_get_corename() -> *mut c_char;
@@ -144,6 +144,29 @@ pub fn products<T: Float>(spec: &Products, a: &[T], b: &[T], c: &mut [T]) -> Res
         spread(tiles, work, |number| job.by_parts(job.tiling.tile(number)));
     } else {
         job.by_rounds();
+    }
+    Ok(())
+}
+
+/// Computes some rows and columns of one product densely into `out`, on this thread: with the bits of the whole if
+/// they are a band and columns of its tiling.
+pub fn rectangle<T: Float>(spec: &Products, tile: Tile, a: &[T], b: &[T], out: &mut [T]) -> Result<()> {
+    let (from_a, from_b) = (tile.row * spec.a[0], tile.column * spec.b[1]);
+    let (a, b) = (a.get(from_a..).unwrap_or(&[]), b.get(from_b..).unwrap_or(&[]));
+    let part = Products { loops: Vec::new(), m: tile.m, n: tile.n, c: tile.n, ..spec.clone() };
+    if part.m == 0 || part.n == 0 || part.k == 0 {
+        out.fill(T::from_f64(0.0));
+        return Ok(());
+    }
+    let call = part.check(a.len(), b.len(), out.len())?;
+    set_single_thread();
+    let (rows, columns) = (vec![(0, tile.m)], vec![(0, tile.n)]);
+    let tiling = Tiling { products: 1, rows, columns, parts: spec.tiling().parts };
+    let whole = Tile { product: 0, row: 0, column: 0, ..tile };
+    let job = Job { spec: &part, tiling, call, a, b, c: Shared(out.as_mut_ptr()) };
+    match job.tiling.parts.len() {
+        1 => job.direct(whole),
+        _ => job.by_parts(whole),
     }
     Ok(())
 }

@@ -121,6 +121,26 @@ impl Products {
         cuts
     }
 
+    /// The rows in about `wanted` bands, whose bits are those of `tiling` if they are multiplied with its columns.
+    pub fn bands(&self, wanted: usize) -> Vec<(usize, usize)> {
+        let tiling = self.tiling();
+        let longest = |cuts: &[(usize, usize)]| cuts.iter().map(|cut| cut.1).max().unwrap_or(1);
+        let row = longest(&tiling.columns) * longest(&tiling.parts);
+        let unit = ROW_TILE * LARGE.div_ceil(ROW_TILE * row.max(1)).clamp(1, CHUNK / ROW_TILE);
+        if unit * row < LARGE {
+            return tiling.rows;
+        }
+        let (whole, rest) = (self.m / unit, self.m % unit);
+        let bands = evenly(whole, wanted.max(1).min(whole), 1);
+        let mut cuts: Vec<(usize, usize)> = bands.into_iter().map(|(at, len)| (at * unit, len * unit)).collect();
+        match cuts.last_mut() {
+            Some((_, len)) if rest * row >= LARGE => *len += rest,
+            _ if rest > 0 => cuts.push((whole * unit, rest)),
+            _ => {}
+        }
+        cuts
+    }
+
     /// Into how many calls the rows are cut so that all threads have work, if each makes `already` calls.
     fn wanted_calls(&self, already: usize) -> usize {
         let work = [self.count(), self.m, self.n, self.k].iter().fold(1usize, |work, &n| work.saturating_mul(n));

@@ -95,6 +95,15 @@ fn count_argument(name: &str, n: i64) -> Result<usize> {
     usize::try_from(n).map_err(|_| Error::new(code::ARGUMENT, format!("`{name}` cannot keep {n} elements")))
 }
 
+/// How many of an axis: from zero to all.
+pub fn check_count(name: &str, wanted: i64, axis: Axis, length: usize) -> Result<()> {
+    if usize::try_from(wanted).is_ok_and(|wanted| wanted <= length) {
+        return Ok(());
+    }
+    let message = format!("`{name}` cannot take {wanted} of axis `{axis}`, which has {length}");
+    Err(Error::new(code::ARGUMENT, message))
+}
+
 /// The `k` largest along the axis stay, the others become 0. Of equal ones those with the lowest index stay.
 pub fn keep_top(t: &Tensor, axis: Axis, k: i64) -> Result<Tensor> {
     fn of<T: Rank>(rows: &Tensor, axis: Axis, k: usize) -> Result<Tensor> {

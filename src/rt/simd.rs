@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub mod formulas;
 pub mod power;
 mod reduce_angle;
+pub mod scan;
+pub mod strips;
 
 use formulas as f;
 
@@ -91,6 +93,8 @@ macro_rules! versions {
         }
     };
 }
+
+pub mod rows;
 
 macro_rules! tile {
     ($name:ident, $type:ty, $body:path) => {

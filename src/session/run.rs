@@ -258,6 +258,8 @@ impl Session {
         let module = &self.checker.module;
         let leaf = |&id: &GlobalId| {
             let value = self.globals.get(id.0 as usize).cloned().unwrap_or_default();
+            // What does not fit into memory whole is shown by its type alone.
+            let value = value.plain().unwrap_or_default();
             Some((module.globals.get(id.0 as usize)?.ty.clone(), value))
         };
         globals.iter().filter_map(leaf).collect()

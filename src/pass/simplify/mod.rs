@@ -4,7 +4,7 @@
 //! the script; but a pure operation whose result nobody reads is removed, and an error in it with it.
 
 pub(super) mod dead;
-mod fold;
+pub(in crate::pass) mod fold;
 mod share;
 mod sizes;
 #[cfg(test)]

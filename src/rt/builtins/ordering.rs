@@ -2,11 +2,14 @@
 
 use super::super::ctx::Ctx;
 use super::super::error::Result;
+use super::super::sparse::top;
 use super::super::table::Builtin;
 use super::super::value::Value;
 use super::super::{grouping, select, squares};
 use super::{Args, one};
 use crate::base::axis::Axis;
+use crate::base::ops::DType;
+use std::sync::Arc;
 
 pub const TABLE: &[Builtin] = &[
     Builtin { name: "keep_top", run: keep_top },
@@ -21,18 +24,20 @@ pub const TABLE: &[Builtin] = &[
 
 /// How many of an axis: from zero to all.
 fn count(args: &Args, number: usize, axis: Axis) -> Result<i64> {
-    let (wanted, length) = (args.int(number)?, args.tensor(0)?.len(axis)?);
-    if usize::try_from(wanted).is_ok_and(|wanted| wanted <= length) {
-        return Ok(wanted);
-    }
-    Err(args.senseless(format!("cannot take {wanted} of axis `{axis}`, which has {length}")))
+    let wanted = args.int(number)?;
+    select::check_count(args.name, wanted, axis, args.tensor(0)?.len(axis)?)?;
+    Ok(wanted)
 }
 
-/// keep_top(axis; x, k) -> x with all but the k largest along the axis set to zero
+/// keep_top(axis; x, k) -> x with all but the k largest along the axis set to zero; sparse if there are rows
 fn keep_top(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("keep_top", values, 2)?;
     let [axis] = args.axes(axes)?;
-    one(select::keep_top(args.tensor(0)?, axis, count(&args, 1, axis)?)?)
+    let (x, k) = (args.tensor(0)?, count(&args, 1, axis)?);
+    if x.rank() < 2 || x.dtype() == DType::I64 {
+        return one(select::keep_top(x, axis, k)?);
+    }
+    Ok(vec![Value::Sparse(Arc::new(top::keep_top(x, axis, k)?))])
 }
 
 /// top(axis, to; x, n) -> the indices of the n largest
