@@ -25,6 +25,7 @@ pub mod rng;
 pub mod select;
 pub mod simd;
 pub mod sparse;
+pub mod sweep;
 pub mod table;
 pub mod tensor;
 #[cfg(test)]
