@@ -23,6 +23,14 @@ pub struct Step {
 }
 
 impl Kernel {
+    /// The kernel of a single operation, given the element type of each operand and whether it is a scalar.
+    pub fn single(op: ScalarOp, inputs: Vec<DType>, scalar: Vec<bool>) -> Kernel {
+        let result = op.result(&inputs);
+        let args: Vec<u32> = (0..inputs.len() as u32).collect();
+        let outputs = vec![inputs.len() as u32];
+        Kernel { inputs, scalar, steps: vec![Step { op, args, result }], outputs }
+    }
+
     /// The type of value `number`.
     pub fn dtype(&self, number: u32) -> DType {
         let number = number as usize;

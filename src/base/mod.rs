@@ -9,3 +9,4 @@ pub mod ops;
 pub mod render;
 pub mod span;
 pub mod suggest;
+pub mod sweep;

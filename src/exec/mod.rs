@@ -10,6 +10,7 @@ pub mod graph;
 pub mod op;
 pub mod oracle;
 pub mod sparse;
+pub mod sweep;
 pub mod uses;
 pub mod zero;
 

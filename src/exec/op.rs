@@ -2,7 +2,7 @@
 //!
 //! Control flow, calls and globals belong to the engines and are refused here.
 
-use crate::base::kernel::{Kernel, Step};
+use crate::base::kernel::Kernel;
 use crate::base::ops::{DType, ReduceKind, ScalarOp};
 use crate::ir::{AxisSet, Const, Op, Type};
 use crate::rt::ctx::Ctx;
@@ -13,7 +13,7 @@ use crate::rt::value::Value;
 use crate::rt::{contract, index, reduce, table};
 use std::sync::Arc;
 
-use super::{chunked, finite, internal, sparse};
+use super::{chunked, finite, internal, sparse, sweep};
 
 /// Runs one operation. `args` are the values of `op.operands()`; one that nobody else shares may be changed in
 /// place. `dests` are the types of the results.
@@ -55,14 +55,6 @@ fn kernel_on(ctx: &Ctx, op: &Op, kernel: &Kernel, code: Option<TileFn>, args: Ve
     elementwise::run(kernel, code, args)
 }
 
-/// The kernel of a single operation on tensors, given the element type of each operand and whether it is a scalar.
-pub fn single_step(op: ScalarOp, inputs: Vec<DType>, scalar: Vec<bool>) -> Kernel {
-    let result = op.result(&inputs);
-    let args: Vec<u32> = (0..inputs.len() as u32).collect();
-    let outputs = vec![inputs.len() as u32];
-    Kernel { inputs, scalar, steps: vec![Step { op, args, result }], outputs }
-}
-
 /// The value that stands for `undef`: never read, but defined, so that all engines agree.
 pub fn undefined(ty: &Type) -> Value {
     match ty.dtype() {
@@ -91,6 +83,9 @@ fn zero(dtype: DType) -> Value {
 }
 
 pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Result<Vec<Value>> {
+    if let Op::Sweep { sweep, .. } = op {
+        return sweep::execute(ctx, sweep, &[], args);
+    }
     if args.iter().any(|arg| matches!(arg, Value::Chunked(_))) {
         return chunked::execute(ctx, op, args, dests);
     }
@@ -124,7 +119,7 @@ fn elementwise_op(op: ScalarOp, args: Vec<Value>) -> Result<Vec<Value>> {
         inputs.push(dtype(arg)?);
         scalar.push(!matches!(arg, Value::Tensor(_)));
     }
-    elementwise::run(&single_step(op, inputs, scalar), None, args)
+    elementwise::run(&Kernel::single(op, inputs, scalar), None, args)
 }
 
 /// Operations with one result that read whole values: views, index operations, contractions, reductions.

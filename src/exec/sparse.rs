@@ -113,7 +113,7 @@ fn single(operation: ScalarOp, args: &[Value]) -> Option<Kernel> {
     };
     let inputs = args.iter().map(dtype).collect::<Option<Vec<_>>>()?;
     let scalar = args.iter().map(|arg| !matches!(arg, Value::Tensor(_) | Value::Sparse(_))).collect();
-    Some(op::single_step(operation, inputs, scalar))
+    Some(Kernel::single(operation, inputs, scalar))
 }
 
 /// Operations with one result that need no dense form. `None`: there is no such way.

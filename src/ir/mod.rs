@@ -16,6 +16,7 @@ use crate::base::axis::Axis;
 use crate::base::kernel::Kernel;
 use crate::base::ops::{ReduceKind, ScalarOp};
 use crate::base::span::Span;
+use crate::base::sweep::Sweep;
 pub use types::{AxisSet, Elem, Type};
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -234,6 +235,11 @@ pub enum Op {
         kernel: Box<Kernel>,
         args: Vec<LocalId>,
     },
+    /// Statements that work on each row by itself, run for blocks of rows: inputs in order; one dest per output.
+    Sweep {
+        sweep: Box<Sweep>,
+        args: Vec<LocalId>,
+    },
     GlobalGet(GlobalId),
     GlobalSet(GlobalId, LocalId),
     /// `keep_top[along](f(a @[axes] b, others..), k)` in one: the product is never stored whole. Input 0 of `kernel`,
@@ -303,6 +309,7 @@ impl Op {
             | Op::Call { args, .. }
             | Op::Grad { args, .. }
             | Op::Kernel { args, .. }
+            | Op::Sweep { args, .. }
             | Op::SizeOf { args, .. }
             | Op::MakeRecord(args)
             | Op::MakeList(args)

@@ -8,6 +8,7 @@ use super::{Block, Const, FuncId, Function, LocalId, Module, Op, Stmt};
 use crate::base::axis::Axis;
 use crate::base::kernel::Kernel;
 use crate::base::span::{Sources, Span};
+use crate::base::sweep::{Sweep, Work};
 use std::fmt::Write;
 
 /// The text of one function.
@@ -206,6 +207,7 @@ impl Printer<'_> {
                 format!("sampled {} @[{axes}] {} at {}", name(a), name(b), name(pattern))
             }
             Op::Kernel { kernel, args } => format!("kernel({}) {}", self.list(args), steps(kernel)),
+            Op::Sweep { sweep, args } => format!("sweep[{}]({}) {}", axes(&sweep.rows), self.list(args), swept(sweep)),
             other => format!("{other:?}"),
         }
     }
@@ -233,6 +235,26 @@ fn constant(value: &Const) -> String {
         Const::Bool(x) => format!("{x}"),
         Const::Str(x) => format!("{x:?}"),
     }
+}
+
+/// The steps of a sweep on one line: `{ $2 = sum[d]($0); out $2 }`.
+fn swept(sweep: &Sweep) -> String {
+    let numbers = |list: &[u32]| list.iter().map(|n| format!("${n}")).collect::<Vec<String>>().join(", ");
+    let mut out = String::from("{ ");
+    for (at, step) in sweep.steps.iter().enumerate() {
+        let first = sweep.first_result(at);
+        let made: Vec<u32> = (first..first + step.results).collect();
+        let args = numbers(&step.args);
+        let text = match &step.work {
+            Work::Kernel(kernel) => format!("kernel({args}) {}", steps(kernel)),
+            Work::Reduce { kind, axis } => format!("{}[{}]({args})", kind.name(), axis.shown()),
+            Work::Dot { axis } => format!("dot[{}]({args})", axis.shown()),
+            Work::Total { kind, axes: all } => format!("{}[{}]({args})", kind.name(), axes(all)),
+        };
+        let _ = write!(out, "{} = {text}; ", numbers(&made));
+    }
+    let _ = write!(out, "out {} }}", numbers(&sweep.outputs));
+    out
 }
 
 /// The steps of a kernel on one line: `{ #2 = mul(#0, #1); out #2 }`.

@@ -8,6 +8,7 @@ use super::{Const, Function, LocalId, Op};
 use crate::base::axis::Axis;
 use crate::base::kernel::Kernel;
 use crate::base::ops::{DType, ReduceKind, ScalarOp};
+use crate::base::sweep::{Sweep, Work};
 
 /// The types of the results, or `None` where the operands alone do not say.
 pub fn result_types(function: &Function, op: &Op) -> Result<Option<Vec<Type>>, String> {
@@ -69,7 +70,20 @@ pub fn result_types(function: &Function, op: &Op) -> Result<Option<Vec<Type>>, S
             need(product.axes() == Some(own), || format!("a product {product} at the entries of [{own}]"))?;
             product
         }
-        Op::Kernel { kernel, args } => return fused(function, kernel, args).map(Some),
+        Op::Kernel { kernel, args } => {
+            let mut types = Vec::new();
+            for &arg in args {
+                types.push(known(function, arg)?.clone());
+            }
+            return fused(kernel, &types).map(Some);
+        }
+        Op::Sweep { sweep, args } => {
+            let mut types = Vec::new();
+            for &arg in args {
+                types.push(known(function, arg)?.clone());
+            }
+            return swept(sweep, types).map(Some);
+        }
         Op::GetField { arg, field } => match known(function, *arg)? {
             Type::Record(fields) if *field < fields.len() => fields[*field].1.clone(),
             other => return Err(format!("{other} has no field number {field}")),
@@ -111,7 +125,11 @@ fn known(function: &Function, local: LocalId) -> Result<&Type, String> {
 }
 
 fn numeric(function: &Function, local: LocalId) -> Result<(Elem, &AxisSet), String> {
-    match known(function, local)? {
+    number(known(function, local)?)
+}
+
+fn number(ty: &Type) -> Result<(Elem, &AxisSet), String> {
+    match ty {
         Type::Tensor(elem, axes) => Ok((*elem, axes)),
         other => Err(format!("a number or tensor is needed, not {other}")),
     }
@@ -186,8 +204,12 @@ pub fn operand_types(op: ScalarOp, dtypes: &[DType]) -> Result<(), String> {
 }
 
 fn contraction(function: &Function, a: LocalId, b: LocalId, axes: &AxisSet) -> Result<Type, String> {
-    let (left, x) = numeric(function, a)?;
-    let (right, w) = numeric(function, b)?;
+    product(known(function, a)?, known(function, b)?, axes)
+}
+
+fn product(a: &Type, b: &Type, axes: &AxisSet) -> Result<Type, String> {
+    let (left, x) = number(a)?;
+    let (right, w) = number(b)?;
     need(left.dtype() == right.dtype(), || format!("product of {left} and {right}"))?;
     need(left.dtype() != DType::Bool && !axes.is_empty(), || format!("product of {left} over [{axes}]"))?;
     let shared = x.intersect(w);
@@ -196,7 +218,11 @@ fn contraction(function: &Function, a: LocalId, b: LocalId, axes: &AxisSet) -> R
 }
 
 fn reduction(function: &Function, kind: ReduceKind, arg: LocalId, axes: &AxisSet) -> Result<Type, String> {
-    let (elem, own) = numeric(function, arg)?;
+    reduced(known(function, arg)?, kind, axes)
+}
+
+fn reduced(arg: &Type, kind: ReduceKind, axes: &AxisSet) -> Result<Type, String> {
+    let (elem, own) = number(arg)?;
     need(axes.is_subset(own), || format!("[{axes}] is not in [{own}]"))?;
     let bools = matches!(kind, ReduceKind::Any | ReduceKind::All | ReduceKind::Count);
     need(bools == (elem == Elem::Bool), || format!("{} of {elem}", kind.name()))?;
@@ -227,15 +253,50 @@ fn scattered(function: &Function, arg: LocalId, axis: Axis, index: LocalId, own:
     Ok(Type::Tensor(elem, result))
 }
 
-fn fused(function: &Function, kernel: &Kernel, args: &[LocalId]) -> Result<Vec<Type>, String> {
+/// The types of a sweep's outputs. Every step must keep the row axes, so that rows can be taken by themselves.
+fn swept(sweep: &Sweep, mut types: Vec<Type>) -> Result<Vec<Type>, String> {
+    need(types.len() == sweep.inputs, || format!("sweep of {} inputs with {} operands", sweep.inputs, types.len()))?;
+    let rows: AxisSet = sweep.rows.iter().copied().collect();
+    let mut totals: Vec<u32> = Vec::new();
+    for (at, step) in sweep.steps.iter().enumerate() {
+        need(step.args.iter().all(|&arg| (arg as usize) < types.len()), || format!("sweep step {at} reads ahead"))?;
+        need(!step.args.iter().any(|arg| totals.contains(arg)), || format!("sweep step {at} reads a total"))?;
+        let args: Vec<Type> = step.args.iter().map(|&arg| types[arg as usize].clone()).collect();
+        let whole = |made: &Type| made.axes().is_some_and(|axes| rows.is_subset(axes));
+        let made = match (&step.work, &args[..]) {
+            (Work::Kernel(kernel), args) => fused(kernel, args)?,
+            (Work::Reduce { kind, axis }, [arg]) => vec![reduced(arg, *kind, &AxisSet::one(*axis))?],
+            (Work::Dot { axis }, [a, b]) => {
+                need(a.axes() == b.axes(), || format!("sweep step {at} multiplies {a} and {b}"))?;
+                vec![product(a, b, &AxisSet::one(*axis))?]
+            }
+            (Work::Total { kind, axes }, [arg]) => {
+                let all: AxisSet = axes.iter().copied().collect();
+                need(arg.axes() == Some(&all) && whole(arg), || format!("sweep step {at} is no total of {arg}"))?;
+                totals.push(types.len() as u32);
+                vec![reduced(arg, *kind, &all)?]
+            }
+            _ => return Err(format!("sweep step {at} has a wrong arity")),
+        };
+        need(made.len() == step.results as usize, || format!("sweep step {at} has a wrong number of results"))?;
+        let local = matches!(step.work, Work::Total { .. }) || made.iter().all(whole);
+        need(local, || format!("sweep step {at} does not keep [{rows}]"))?;
+        types.extend(made);
+    }
+    let output = |&output: &u32| types.get(output as usize).cloned().filter(|_| output as usize >= sweep.inputs);
+    let made: Option<Vec<Type>> = sweep.outputs.iter().map(output).collect();
+    made.ok_or_else(|| "a sweep output does not exist".to_string())
+}
+
+fn fused(kernel: &Kernel, args: &[Type]) -> Result<Vec<Type>, String> {
     need(args.len() == kernel.inputs.len() && args.len() == kernel.scalar.len(), || {
         format!("kernel of {} inputs with {} operands", kernel.inputs.len(), args.len())
     })?;
     let mut axes = AxisSet::empty();
-    for ((&arg, &dtype), &scalar) in args.iter().zip(&kernel.inputs).zip(&kernel.scalar) {
-        let (elem, own) = numeric(function, arg)?;
+    for ((arg, &dtype), &scalar) in args.iter().zip(&kernel.inputs).zip(&kernel.scalar) {
+        let (elem, own) = number(arg)?;
         need(elem.dtype() == dtype && own.is_empty() == scalar, || {
-            format!("kernel input is declared {dtype:?}, scalar {scalar}, but is {}", function.ty(arg))
+            format!("kernel input is declared {dtype:?}, scalar {scalar}, but is {arg}")
         })?;
         axes = axes.union(own);
     }

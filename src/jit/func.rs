@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use crate::base::kernel::Kernel;
 use crate::base::ops::DType;
 use crate::base::span::Span;
-use crate::exec::{internal, op, uses};
+use crate::base::sweep;
+use crate::exec::{internal, uses};
 use crate::ir::{self, Const, FuncId, Function, LocalId, Module, Op, Stmt};
 use crate::rt::error::Result;
 
@@ -311,6 +312,16 @@ impl Lower<'_, '_> {
                 let code = self.unit.kernel(kernel)?;
                 Work::Kernel(stmt.op.clone(), kernel.clone(), code)
             }
+            Op::Sweep { sweep, .. } => {
+                let mut codes = Vec::with_capacity(sweep.steps.len());
+                for step in &sweep.steps {
+                    codes.push(match &step.work {
+                        sweep::Work::Kernel(kernel) => self.unit.kernel(kernel)?,
+                        _ => None,
+                    });
+                }
+                Work::Sweep(sweep.clone(), codes)
+            }
             Op::Elem { op, args } if args.iter().any(|&local| !self.is_scalar(local)) => {
                 match self.single_step(*op, args) {
                     Some(kernel) => {
@@ -327,7 +338,7 @@ impl Lower<'_, '_> {
     fn single_step(&self, op: crate::base::ops::ScalarOp, args: &[LocalId]) -> Option<Kernel> {
         let inputs: Option<Vec<DType>> = args.iter().map(|&local| self.function.ty(local).dtype()).collect();
         let scalar = args.iter().map(|&local| self.is_scalar(local)).collect();
-        Some(op::single_step(op, inputs?, scalar))
+        Some(Kernel::single(op, inputs?, scalar))
     }
 
     /// Calls a step and leaves the function if it fails.

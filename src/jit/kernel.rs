@@ -274,14 +274,20 @@ impl Loops<'_, '_> {
     }
 }
 
+/// Is the kernel one loop, without tiles on the stack between loops? Then its code is `in_order`.
+pub fn is_one_loop(kernel: &Kernel) -> bool {
+    Plan::new(kernel).segments == 1
+}
+
 /// # Safety
 /// `address` is finished code that `lower` wrote for the kernel it will be used with, and stays valid as long as the
-/// result is used.
-pub unsafe fn tile_function(address: *const u8) -> TileFn {
+/// result is used; `in_order` is what `is_one_loop` says of the kernel.
+pub unsafe fn tile_function(address: *const u8, in_order: bool) -> TileFn {
     // SAFETY: `lower` declares exactly this signature.
     let code = unsafe { std::mem::transmute::<*const u8, TileCode>(address) };
-    // SAFETY: the loops run over `0..n` of each buffer, whose types are the kernel's; nothing in them can unwind.
-    unsafe { TileFn::new(code) }
+    // SAFETY: the loops run over `0..n` of each buffer, whose types are the kernel's; nothing in them can unwind. In
+    // one loop every vector is loaded from all inputs before it is stored.
+    unsafe { TileFn::new(code, in_order) }
 }
 
 #[cfg(test)]

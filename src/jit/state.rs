@@ -8,6 +8,7 @@ use crate::base::axis::Axis;
 use crate::base::kernel::Kernel;
 use crate::base::ops::DType;
 use crate::base::span::Span;
+use crate::base::sweep::Sweep;
 use crate::exec::Fault;
 use crate::ir::{GlobalId, Op, Type};
 use crate::rt::ctx::Ctx;
@@ -95,6 +96,8 @@ pub enum Work {
     /// An elementwise kernel, and where its machine code will stand in `Run::kernels`. The operation is kept for
     /// messages.
     Kernel(Op, Box<Kernel>, Option<usize>),
+    /// A sweep, and the machine code of each of its steps that is a kernel.
+    Sweep(Box<Sweep>, Vec<Option<usize>>),
     GlobalGet(GlobalId),
     GlobalSet(GlobalId),
 }
@@ -161,6 +164,10 @@ impl std::fmt::Display for Work {
                 let names: Vec<&str> = kernel.steps.iter().map(|step| step.op.name()).collect();
                 let how = code.map_or("interpreted".to_string(), |number| format!("compiled as kernel {number}"));
                 write!(f, "kernel {} ({how})", names.join(" "))
+            }
+            Work::Sweep(sweep, codes) => {
+                let compiled = codes.iter().flatten().count();
+                write!(f, "sweep of {} steps ({compiled} compiled)", sweep.steps.len())
             }
             Work::GlobalGet(global) => write!(f, "global {}", global.0),
             Work::GlobalSet(global) => write!(f, "set global {}", global.0),

@@ -5,8 +5,9 @@
 
 use crate::base::axis::Axis;
 use crate::base::span::Span;
-use crate::exec::{buffers, internal, op, too_deep};
+use crate::exec::{buffers, internal, op, sweep, too_deep};
 use crate::ir::Type;
+use crate::rt::elementwise::TileFn;
 use crate::rt::error::{Error, Result as Outcome};
 use crate::rt::index;
 use crate::rt::tensor::{Buffer, Element, Tensor};
@@ -110,6 +111,11 @@ fn perform(step: &mut Step, work: &Execution, mut args: Vec<Value>) -> Outcome<V
         Work::Kernel(op, kernel, code) => {
             let code = code.and_then(|number| step.run.kernels.get(number).copied().flatten());
             op::execute_kernel(step.run.ctx, op, kernel, code, args)
+        }
+        Work::Sweep(line, codes) => {
+            let code = |number: &Option<usize>| number.and_then(|at| step.run.kernels.get(at).copied().flatten());
+            let codes: Vec<Option<TileFn>> = codes.iter().map(code).collect();
+            sweep::execute(step.run.ctx, line, &codes, args)
         }
         Work::GlobalGet(global) => Ok(vec![step.run.globals.get(global.0 as usize).cloned().unwrap_or_default()]),
         Work::GlobalSet(global) => {

@@ -38,7 +38,8 @@ pub struct Unit {
     /// Machine code of kernels by number; filled when a batch of functions is finished.
     pub kernels: Vec<Option<TileFn>>,
     kernel_numbers: HashMap<Kernel, Option<usize>>,
-    waiting: Vec<(usize, Compiled)>,
+    /// Kernels whose addresses are not known yet, and whether their code is one loop.
+    waiting: Vec<(usize, Compiled, bool)>,
     imports: BTreeMap<&'static str, Compiled>,
     functions: BTreeMap<FuncId, Entry>,
     /// Functions that were called from outside, ready.
@@ -238,7 +239,7 @@ impl Unit {
         let code = self.inner()?.declare_function(&name, Linkage::Local, &signature).map_err(refused)?;
         self.define(code, &mut context)?;
         self.kernels.push(None);
-        self.waiting.push((number, code));
+        self.waiting.push((number, code, kernel::is_one_loop(kernel)));
         Ok(number)
     }
 
@@ -255,11 +256,11 @@ impl Unit {
 
     fn finish(&mut self) -> Result<()> {
         self.inner()?.finalize_definitions().map_err(refused)?;
-        for (number, code) in std::mem::take(&mut self.waiting) {
+        for (number, code, in_order) in std::mem::take(&mut self.waiting) {
             let address = self.inner()?.get_finalized_function(code);
             // SAFETY: kernels are declared with the signature of a tile function (see `kernel::lower`), and the
             // unit outlives every use of its code.
-            self.kernels[number] = Some(unsafe { kernel::tile_function(address) });
+            self.kernels[number] = Some(unsafe { kernel::tile_function(address, in_order) });
         }
         Ok(())
     }

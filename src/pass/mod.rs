@@ -15,6 +15,7 @@ mod random;
 mod returns;
 pub mod simplify;
 pub mod sparse;
+pub mod sweep;
 #[cfg(test)]
 mod testing;
 
@@ -199,6 +200,8 @@ fn optimised(module: &Module, id: FuncId) -> Result<Function, Diagnostic> {
     // What kernels make again themselves may have no other reader.
     simplify::dead::remove(module, &mut function);
     checked(module, &function, "fuse")?;
+    sweep::sweep(module, &mut function);
+    checked(module, &function, "sweep")?;
     drops::drops(&mut function);
     checked(module, &function, "drops")?;
     Ok(function)

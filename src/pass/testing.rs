@@ -9,6 +9,7 @@ use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;
 use crate::base::kernel::Kernel;
 use crate::base::ops::{ReduceKind, ScalarOp};
+use crate::base::sweep::{Sweep, Work};
 use crate::ir::{AxisSet, Block, Const, Elem, FuncId, Function, LocalId, Module, Op, Stmt, Type};
 use std::collections::BTreeMap;
 
@@ -199,6 +200,10 @@ impl Eval<'_> {
                 let args: Vec<&Arr> = args.iter().map(|&l| arr(env, l)).collect();
                 run_kernel(kernel, &args).into_iter().map(Val::T).collect()
             }
+            Op::Sweep { sweep, args } => {
+                let args = args.iter().map(|&l| arr(env, l).clone()).collect();
+                run_sweep(sweep, args).into_iter().map(Val::T).collect()
+            }
             op => vec![Val::T(plain(env, op))],
         };
         for (&dest, value) in stmt.dest.iter().zip(values) {
@@ -233,6 +238,23 @@ fn run_kernel(kernel: &Kernel, args: &[&Arr]) -> Vec<Arr> {
         values
     };
     kernel.outputs.iter().map(|&n| Arr::make(dims.clone(), |at| run(at)[n as usize])).collect()
+}
+
+fn run_sweep(sweep: &Sweep, mut values: Vec<Arr>) -> Vec<Arr> {
+    for step in &sweep.steps {
+        let args: Vec<&Arr> = step.args.iter().map(|&n| &values[n as usize]).collect();
+        let made = match &step.work {
+            Work::Kernel(kernel) => run_kernel(kernel, &args),
+            Work::Reduce { kind, axis } => vec![reduce(*kind, args[0], &[*axis])],
+            Work::Dot { axis } => {
+                let product = Arr::make(union(&args), |at| args[0].get(at) * args[1].get(at));
+                vec![reduce(ReduceKind::Sum, &product, &[*axis])]
+            }
+            Work::Total { kind, axes } => vec![reduce(*kind, args[0], axes)],
+        };
+        values.extend(made);
+    }
+    sweep.outputs.iter().map(|&n| values[n as usize].clone()).collect()
 }
 
 /// Operations on tensors that need nothing but their operands.

@@ -15,7 +15,7 @@ use crate::base::kernel::Kernel;
 mod cells;
 mod interpret;
 mod layout;
-mod reuse;
+pub(super) mod reuse;
 mod scalar;
 mod steps;
 mod tiles;
@@ -24,7 +24,8 @@ pub use super::simd::TileFn;
 pub use layout::union_shape;
 pub use scalar::scalar;
 
-use cells::{Cells, Slice, SliceMut};
+use cells::Cells;
+pub(super) use cells::{Slice, SliceMut};
 use interpret::Program;
 use layout::Layout;
 

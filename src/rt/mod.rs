@@ -26,6 +26,7 @@ pub mod select;
 pub mod simd;
 pub mod sparse;
 pub mod squares;
+pub mod sweep;
 pub mod table;
 pub mod tensor;
 #[cfg(test)]

@@ -222,22 +222,33 @@ pub type TileCode = unsafe extern "C" fn(n: i64, inputs: *const *const u8, outpu
 
 /// Compiled code of a kernel.
 #[derive(Clone, Copy)]
-pub struct TileFn(pub(crate) TileCode);
+pub struct TileFn {
+    code: TileCode,
+    in_order: bool,
+}
 
 impl TileFn {
+    /// `in_order`: the code takes any number of elements at once, and reads a position of every input before it
+    /// writes that position of any output, so that an output may lie where an input does.
     /// # Safety
     /// The code must be alive as long as the `TileFn`, belong to the kernel that it is passed to `elementwise::run`
     /// with, touch only the elements that `TileCode` names, and never unwind.
-    pub unsafe fn new(code: TileCode) -> TileFn {
-        TileFn(code)
+    pub unsafe fn new(code: TileCode, in_order: bool) -> TileFn {
+        TileFn { code, in_order }
+    }
+
+    pub(super) fn in_order(self) -> bool {
+        self.in_order
     }
 
     /// Runs the code on one tile. Inputs that are not scalar and all outputs hold at least `n` elements of the
-    /// kernel's types; outputs overlap nothing. `elementwise` is the only caller and sees to that.
+    /// kernel's types; outputs overlap nothing, except that one may be an input of code that is `in_order`.
+    /// `elementwise` is the only caller and sees to that.
     pub(super) fn call(self, n: usize, inputs: &[*const u8], outputs: &[*mut u8]) {
         // SAFETY: the code belongs to the caller's kernel by the promise of `new`; the caller's tiles are slices of
-        // `n` elements, alive during the call and apart from each other, one for each input and output.
-        unsafe { (self.0)(n as i64, inputs.as_ptr(), outputs.as_ptr()) }
+        // `n` elements, alive during the call and apart from each other but for the exception above, which the
+        // code allows, one for each input and output.
+        unsafe { (self.code)(n as i64, inputs.as_ptr(), outputs.as_ptr()) }
     }
 }
 
@@ -340,7 +351,7 @@ pub(super) fn scaled_sum() -> TileFn {
         }
     }
     // SAFETY: the code is static and does what the comment says.
-    unsafe { TileFn::new(code) }
+    unsafe { TileFn::new(code, false) }
 }
 
 #[cfg(test)]

@@ -19,12 +19,12 @@ fn code_of(dice: &mut Dice, dtype: DType, rows: &[(Axis, usize)], along: (Axis, 
     let shape = [rows, &[along]].concat();
     let kept = dice.dense(DType::Bool, &shape);
     let numbers = dice.dense(dtype, &shape);
-    let mask = op::single_step(ScalarOp::Cast(dtype), vec![DType::Bool], vec![false]);
+    let mask = Kernel::single(ScalarOp::Cast(dtype), vec![DType::Bool], vec![false]);
     let mask = elementwise::run(&mask, None, vec![Value::Tensor(kept)]).unwrap().remove(0);
     if dtype == DType::Bool {
         return Sparse::of_dense(op::tensor(&[mask], 0).unwrap(), along.0).unwrap();
     }
-    let product = op::single_step(ScalarOp::Mul, vec![dtype, dtype], vec![false, false]);
+    let product = Kernel::single(ScalarOp::Mul, vec![dtype, dtype], vec![false, false]);
     let codes = elementwise::run(&product, None, vec![Value::Tensor(numbers), mask]).unwrap().remove(0);
     Sparse::of_dense(op::tensor(&[codes], 0).unwrap(), along.0).unwrap()
 }

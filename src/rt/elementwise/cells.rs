@@ -71,6 +71,15 @@ impl<'a> SliceMut<'a> {
         Ok(each!(Buffer, buffer, x => SliceMut, &mut unshared(x)?[..]))
     }
 
+    pub fn dtype(&self) -> DType {
+        match self {
+            SliceMut::F32(_) => DType::F32,
+            SliceMut::F64(_) => DType::F64,
+            SliceMut::I64(_) => DType::I64,
+            SliceMut::Bool(_) => DType::Bool,
+        }
+    }
+
     /// Takes the first `len` elements off.
     pub fn split_front(&mut self, len: usize) -> SliceMut<'a> {
         each!(SliceMut, self, x => SliceMut, {

@@ -122,6 +122,12 @@ impl Layout {
         self.rows * self.inner
     }
 
+    /// The position in an argument of element `start` of the result, if the argument lies exactly like the result.
+    pub fn flat(&self, operand: usize, start: usize) -> Option<usize> {
+        let operand = &self.operands[operand];
+        operand.flat.then_some(operand.offset + start)
+    }
+
     /// Elements of a full tile.
     pub fn tile_len(&self) -> usize {
         if self.pieces > 1 { TILE } else { self.inner * self.tile_rows.min(self.rows) }

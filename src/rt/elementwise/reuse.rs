@@ -27,7 +27,7 @@ pub fn outputs(kernel: &Kernel, dims: &[Dim], args: &mut [Value]) -> Result<(Vec
 }
 
 /// Can this argument's memory become an output of that type and shape?
-fn fits(arg: &mut Value, dtype: DType, shape: &[(Axis, usize)]) -> bool {
+pub fn fits(arg: &mut Value, dtype: DType, shape: &[(Axis, usize)]) -> bool {
     let Value::Tensor(tensor) = arg else { return false };
     if tensor.dtype() != dtype || tensor.offset != 0 || !tensor.is_dense() || tensor.shape() != shape {
         return false;

@@ -14,6 +14,9 @@ struct Scratch {
 }
 
 pub fn work(job: &Job, mut task: Task) -> Result<()> {
+    if at_once(job, &mut task) {
+        return Ok(());
+    }
     let size = TILE.min(job.layout.tile_len());
     let mut scratch = Scratch { inputs: job.inputs.iter().map(|_| None).collect(), slots: Vec::new() };
     for (number, input) in job.inputs.iter().enumerate() {
@@ -45,6 +48,28 @@ pub fn work(job: &Job, mut task: Task) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Runs compiled code over all tiles of the task in one call, where everything lies like the result; false if not.
+fn at_once(job: &Job, task: &mut Task) -> bool {
+    let Some(code) = job.code.filter(|code| code.in_order()) else { return false };
+    let begin = job.layout.start(task.tiles.start);
+    let len = job.layout.start(task.tiles.end) - begin;
+    let outputs: Vec<*mut u8> = task.outputs.iter_mut().map(|output| output.part(0, len).pointer(0)).collect();
+    let mut inputs = Vec::with_capacity(job.inputs.len());
+    for (number, input) in job.inputs.iter().enumerate() {
+        inputs.push(match input {
+            Input::Tensor(source) => match job.layout.flat(number, begin) {
+                Some(start) => source.part(start, len).pointer(),
+                None => return false,
+            },
+            Input::Output(output) => outputs[*output].cast_const(),
+            Input::One(cell) if job.kernel.scalar[number] => cell.slice(1).pointer(),
+            Input::One(_) => return false,
+        });
+    }
+    code.call(len, &inputs, &outputs);
+    true
 }
 
 /// Copies to the scratch what does not lie contiguously, and what is about to be overwritten.

@@ -234,7 +234,7 @@ fn merge_lanes<F: Fold>(accs: &mut [F::Acc], lanes: usize, width: usize) {
 }
 
 #[inline]
-fn fold_tile<F: Fold>(items: &[F::Item], start: usize) -> F::Acc {
+pub(super) fn fold_tile<F: Fold>(items: &[F::Item], start: usize) -> F::Acc {
     if let Some(total) = F::run(items, start) {
         return total;
     }
@@ -255,7 +255,7 @@ fn fold_tile<F: Fold>(items: &[F::Item], start: usize) -> F::Acc {
 }
 
 /// Neighbours first: the tree over all tiles of one result.
-fn pairwise<F: Fold>(parts: &[F::Acc]) -> F::Acc {
+pub(super) fn pairwise<F: Fold>(parts: &[F::Acc]) -> F::Acc {
     match parts {
         [] => F::EMPTY,
         [one] => *one,

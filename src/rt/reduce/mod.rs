@@ -42,6 +42,21 @@ pub fn reduce(kind: ReduceKind, t: &Tensor, axes: &[Axis]) -> Result<Value> {
     }
 }
 
+/// The float sums of the tiles of a dense tensor, from which `total_of` makes what `reduce` over all axes gives: a tensor
+/// that exists in parts of whole tiles can be totalled part by part.
+pub fn tile_sums(t: &Tensor) -> Result<Vec<f64>> {
+    fn sums<T: ToF64>(values: &[T]) -> Vec<f64> {
+        values.chunks(TILE).map(|tile| engine::fold_tile::<FloatSum<T, f64>>(tile, 0)).collect()
+    }
+    let sums = t.as_dense::<f32>().map(sums).or_else(|| t.as_dense::<f64>().map(sums));
+    sums.ok_or_else(|| Error::new(code::INTERNAL, "the part of a total is no dense tensor of floats"))
+}
+
+/// The sum over all tiles, in the fixed tree.
+pub fn total_of(tiles: &[f64]) -> f64 {
+    engine::pairwise::<FloatSum<f64, f64>>(tiles)
+}
+
 /// One array as a source of items.
 struct Plain<'a, T> {
     values: &'a [T],
