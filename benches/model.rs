@@ -50,12 +50,7 @@ const FIGURES: [Figure; 2] = [
 
 fn products(figure: usize) -> Products {
     let layers = |count: usize, rows: usize, d: usize| {
-        vec![
-            (count, [rows, d, 3 * d]),
-            (count, [rows, d, d]),
-            (count, [rows, d, 4 * d]),
-            (count, [rows, 4 * d, d]),
-        ]
+        vec![(count, [rows, d, 3 * d]), (count, [rows, d, d]), (count, [rows, d, 4 * d]), (count, [rows, 4 * d, d])]
     };
     match figure {
         0 => layers(6, 16 * 128, 768),

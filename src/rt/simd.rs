@@ -92,6 +92,8 @@ macro_rules! versions {
     };
 }
 
+pub mod rows;
+
 macro_rules! tile {
     ($name:ident, $type:ty, $body:path) => {
         versions! {
