@@ -94,6 +94,7 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
     }
     match op {
         Op::Kernel { kernel, .. } => elementwise::run(kernel, None, args),
+        Op::Builtin { name: "add_at", axes, .. } => add_at(axes, args).map(|sum| vec![sum]),
         Op::Builtin { name, axes, .. } => {
             let builtin = table::lookup(name).ok_or_else(|| internal(format!("no builtin is called `{name}`")))?;
             (builtin.run)(ctx, axes, &args)
@@ -106,6 +107,13 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
         Op::Elem { op, .. } => elementwise_op(*op, args),
         _ => structural(op, &args).map(|value| vec![value]),
     }
+}
+
+/// A sum into a slice; the total is changed in place if nobody else shares it.
+fn add_at(axes: &[crate::base::axis::Axis], mut args: Vec<Value>) -> Result<Value> {
+    let (Some(&axis), 3) = (axes.first(), args.len()) else { return Err(internal("a sum into a slice of nothing")) };
+    let (index, part) = (int(&args, 2)?, args.swap_remove(1));
+    index::add_at(args.swap_remove(0), axis, &part, index).map(Value::from)
 }
 
 /// An operation on scalars (or texts) directly; on tensors as a kernel of one step.

@@ -4,16 +4,19 @@
 //! gradients, and the one that runs, into which `optimise` writes. Function numbers are the same in both, so the
 //! oracle can run either.
 
+mod attend;
 mod build;
 mod copy;
 pub mod drops;
 pub mod fuse;
 pub mod grad;
 pub mod inline;
+mod last_round;
 #[cfg(test)]
 mod random;
 mod returns;
 pub mod simplify;
+mod slices;
 pub mod sparse;
 pub mod sweep;
 #[cfg(test)]
@@ -192,6 +195,15 @@ fn optimised(module: &Module, id: FuncId) -> Result<Function, Diagnostic> {
     checked(module, &function, "inline")?;
     simplify::simplify(module, &mut function);
     checked(module, &function, "simplify")?;
+    if last_round::peel(module, &mut function) {
+        simplify::simplify(module, &mut function);
+        checked(module, &function, "last round")?;
+    }
+    if attend::attend(&mut function) {
+        simplify::simplify(module, &mut function);
+        checked(module, &function, "attend")?;
+    }
+    slices::slices(&mut function);
     sparse::sparse(&mut function);
     // Products that became part of selections have no reader left.
     simplify::dead::remove(module, &mut function);

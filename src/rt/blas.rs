@@ -5,7 +5,7 @@
 //! are the only ones of the runtime with `unsafe`: every pointer handed to C comes from a slice whose length was
 //! checked against the extents first.
 
-use super::error::Result;
+use super::error::{Error, Result, code};
 use super::kernels::{cpu_features, was_restarted};
 use super::products::{Call, Tiling};
 use super::reduce::{FromF64, ToF64};
@@ -79,6 +79,12 @@ pub trait Float: FromF64 + ToF64 {
     /// # Safety
     /// The extents that `call` describes must lie inside what the pointers point to, and nothing else may use `c`.
     unsafe fn gemm(call: &Call, a: *const Self, b: *const Self, c: *mut Self);
+
+    /// `c = factor a b`, or `c += factor a b` if `keep`; always by the kernels for matrices.
+    ///
+    /// # Safety
+    /// As for `gemm`.
+    unsafe fn scaled(call: &Call, factor: Self, keep: bool, a: *const Self, b: *const Self, c: *mut Self);
 }
 
 macro_rules! float {
@@ -107,6 +113,17 @@ macro_rules! float {
                     }
                 }
             }
+
+            unsafe fn scaled(call: &Call, factor: $type, keep: bool, a: *const $type, b: *const $type, c: *mut $type) {
+                use cblas_sys::{CblasNoTrans, CblasRowMajor, CblasTrans};
+                let turn = |turned| if turned { CblasTrans } else { CblasNoTrans };
+                let Call { a_turned, b_turned, m, n, k, lda, ldb, ldc } = *call;
+                let (turn_a, turn_b, kept) = (turn(a_turned), turn(b_turned), if keep { 1.0 } else { 0.0 });
+                // SAFETY: the caller vouches for the extents.
+                unsafe {
+                    cblas_sys::$gemm(CblasRowMajor, turn_a, turn_b, m, n, k, factor, a, lda, b, ldb, kept, c, ldc)
+                }
+            }
         }
     };
 }
@@ -126,6 +143,59 @@ impl<T> Shared<T> {
     fn get(&self) -> *mut T {
         self.0
     }
+}
+
+/// A matrix in a slice: its rows start `row` elements apart. `turned`: what stands there is its transpose.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a, T> {
+    pub values: &'a [T],
+    pub row: usize,
+    pub turned: bool,
+}
+
+impl<T> Matrix<'_, T> {
+    /// Does a matrix of this size lie inside the slice?
+    fn holds(&self, rows: usize, columns: usize) -> bool {
+        let (rows, columns) = if self.turned { (columns, rows) } else { (rows, columns) };
+        columns <= self.row && inside(rows, columns, self.row, self.values.len())
+    }
+}
+
+fn inside(rows: usize, columns: usize, row: usize, len: usize) -> bool {
+    (rows - 1).checked_mul(row).and_then(|last| last.checked_add(columns)).is_some_and(|end| end <= len)
+}
+
+/// One product on this thread: `c = factor a b`, added to what `c` holds if `keep`. `[m, n, k]` are its extents; the
+/// rows of `c` start `row` elements apart. For products so small that spreading them costs more than they do.
+pub fn product<T: Float>(
+    [m, n, k]: [usize; 3],
+    factor: T,
+    (a, b): (Matrix<T>, Matrix<T>),
+    keep: bool,
+    (c, row): (&mut [T], usize),
+) -> Result<()> {
+    if m == 0 || n == 0 || k == 0 {
+        return Ok(());
+    }
+    let fault = || Error::new(code::INTERNAL, format!("a {m} x {n} x {k} product outside its operands"));
+    if !a.holds(m, k) || !b.holds(k, n) || n > row || !inside(m, n, row, c.len()) {
+        return Err(fault());
+    }
+    let number = |n: usize| c_int::try_from(n).map_err(|_| fault());
+    let call = Call {
+        a_turned: a.turned,
+        b_turned: b.turned,
+        m: number(m)?,
+        n: number(n)?,
+        k: number(k)?,
+        lda: number(a.row)?,
+        ldb: number(b.row)?,
+        ldc: number(row)?,
+    };
+    set_single_thread();
+    // SAFETY: all three matrices lie inside their slices, as just checked, and `c` is borrowed mutably.
+    unsafe { T::scaled(&call, factor, keep, a.values.as_ptr(), b.values.as_ptr(), c.as_mut_ptr()) };
+    Ok(())
 }
 
 /// Computes all products. An internal error, and nothing is touched, if an extent leaves its slice.

@@ -4,6 +4,7 @@
 //! nothing panics on data. Everything that compiled code may call is in `table`.
 
 pub mod aligned;
+pub mod attention;
 pub mod blas;
 pub mod builtins;
 pub mod chunked;

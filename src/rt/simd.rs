@@ -95,6 +95,7 @@ macro_rules! versions {
 }
 
 pub mod rows;
+pub mod softmax;
 
 macro_rules! tile {
     ($name:ident, $type:ty, $body:path) => {

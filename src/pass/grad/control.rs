@@ -1,10 +1,11 @@
 //! Gradients of branches and loops.
 //!
 //! The adjoint of an `if` is an `if`; that of a `for` is a `for` that runs backwards. Both compute the inside of
-//! their blocks again, under new names, instead of keeping it: a loop keeps only what it carried into each
-//! round, in lists. What a block reads from outside gets its adjoint from the adjoint block, in loops as a
-//! carried sum.
+//! their blocks again, under new names, instead of keeping it: a loop keeps only what it carried into each round and
+//! the contractions, which are dear, in lists. What a block reads from outside gets its adjoint from the adjoint
+//! block, in loops as a carried sum.
 
+use super::super::attend::ATTENTION;
 use super::super::copy::{Copier, Names, captured};
 use super::{Outcome, Reverse};
 use crate::base::diag::Diagnostic;
@@ -24,55 +25,71 @@ impl Reverse<'_> {
         }
     }
 
-    /// The loop with, for each carried value, a list of what it was at the start of each round.
+    /// The loop with, for each carried value and each dear one, a list of what it was in each round.
     fn taped(&mut self, mut stmt: Stmt) -> Stmt {
         self.build.span = stmt.span;
         let Op::For { var, carried, body, .. } = &mut stmt.op else { return stmt };
-        let mut pushes = Vec::new();
+        let params: Vec<LocalId> = carried.iter().map(|one| one.param).collect();
+        let dear: Vec<LocalId> = body.stmts.iter().filter(|stmt| is_dear(stmt)).map(|stmt| stmt.dest[0]).collect();
+        let (mut early, mut late) = (Vec::new(), Vec::new());
         let mut tapes = Vec::new();
-        for number in 0..carried.len() {
-            let param = carried[number].param;
-            let list = Type::List(Box::new(self.build.ty(param).clone()));
+        for &kept in params.iter().chain(&dear) {
+            let list = Type::List(Box::new(self.build.ty(kept).clone()));
             let init = self.build.emit_as(Op::MakeList(Vec::new()), std::slice::from_ref(&list))[0];
             let tape = self.build.local(list.clone());
             let next = self.build.local(list.clone());
-            let push = Op::Builtin { name: "list_push", axes: Vec::new(), args: vec![tape, param] };
-            pushes.push(Stmt { dest: vec![next], op: push, span: stmt.span });
+            let op = Op::Builtin { name: "list_push", axes: Vec::new(), args: vec![tape, kept] };
+            let push = Stmt { dest: vec![next], op, span: stmt.span };
+            if params.contains(&kept) {
+                early.push(push)
+            } else {
+                late.push(push)
+            }
             carried.push(Carried { param: tape, init });
             body.results.push(next);
             tapes.push(self.build.local(list));
         }
-        body.stmts.splice(0..0, pushes);
+        body.stmts.splice(0..0, early);
+        body.stmts.extend(late);
         stmt.dest.extend(&tapes);
+        let products = tapes.split_off(params.len());
+        self.kept.extend(dear.into_iter().zip(products));
         self.tapes.insert(*var, tapes);
         stmt
     }
 
-    /// A copy of a block for computing it again: the same names for activity, no effects.
-    fn copied(&mut self, block: &Block, names: Names) -> Block {
+    /// A copy of a block for computing it again: the same names for activity, no effects. With the new names.
+    fn copied(&mut self, block: &Block, names: Names) -> (Block, Names) {
         let mut copier = Copier { target: &mut self.build.function, source: None, names };
         let mut copy = copier.block(block);
         let names = copier.names;
-        for (old, new) in names {
+        for (&old, &new) in &names {
             if self.is_active(old) {
                 self.active.resize(self.active.len().max(new.0 as usize + 1), false);
                 self.active[new.0 as usize] = true;
             }
         }
         quiet(&mut copy);
-        copy
+        (copy, names)
     }
 
-    /// Computes a block again and reverses it. `adjoints` belong to its results. Gives the adjoints of the locals
-    /// in `wanted` that it reached; those of the world around are left alone.
+    /// Computes a block again, but for what `again` says how to get, and reverses it. `adjoints` belong to its
+    /// results. Gives the adjoints of the locals in `wanted` that it reached; those of the world around are left alone.
     fn reversed(
         &mut self,
         copy: &Block,
+        again: &BTreeMap<LocalId, Op>,
         adjoints: &[Option<LocalId>],
         wanted: &BTreeSet<LocalId>,
     ) -> Result<BTreeMap<LocalId, LocalId>, Diagnostic> {
         let around = std::mem::take(&mut self.adjoints);
-        self.forward(&copy.stmts);
+        let mut stmts = copy.stmts.clone();
+        for stmt in &mut stmts {
+            if let Some(op) = stmt.dest.first().and_then(|dest| again.get(dest)) {
+                stmt.op = op.clone();
+            }
+        }
+        self.forward(&stmts);
         for (&result, adjoint) in copy.results.iter().zip(adjoints) {
             if let Some(adjoint) = adjoint {
                 self.add(result, *adjoint);
@@ -97,8 +114,8 @@ impl Reverse<'_> {
         let mut sides = Vec::new();
         for branch in [then, other] {
             let around = self.build.enter();
-            let copy = self.copied(branch, Names::new());
-            let reached = self.reversed(&copy, adjoints, &wanted)?;
+            let (copy, _) = self.copied(branch, Names::new());
+            let reached = self.reversed(&copy, &BTreeMap::new(), adjoints, &wanted)?;
             sides.push((self.build.leave(around), reached));
         }
         let reached: BTreeSet<LocalId> = sides.iter().flat_map(|(_, reached)| reached.keys().copied()).collect();
@@ -185,11 +202,17 @@ impl Reverse<'_> {
         }
         let params: BTreeSet<LocalId> = carried.iter().map(|c| c.param).collect();
         let outside = &self.active_captures(&[body]) - &params;
-        let copy = self.copied(body, names);
+        let (copy, names) = self.copied(body, names);
+        let mut again = BTreeMap::new();
+        for (old, new) in names {
+            if let Some(&tape) = self.kept.get(&old) {
+                again.insert(new, Op::Builtin { name: "list_get", axes: Vec::new(), args: vec![tape, place] });
+            }
+        }
         let mut given = vec![None; carried.len()];
         through.iter().for_each(|(number, sum)| given[*number] = Some(sum.param));
         let wanted = starts.iter().chain(&outside).copied().collect();
-        let reached = self.reversed(&copy, &given, &wanted)?;
+        let reached = self.reversed(&copy, &again, &given, &wanted)?;
         let mut results = Vec::new();
         for (number, sum) in through {
             // Not the start's own sizes: it may be a value that was never set.
@@ -219,6 +242,11 @@ impl Reverse<'_> {
         };
         self.adjoints.insert(local, sum);
     }
+}
+
+/// Is it cheaper to keep what the statement computes than to compute it again?
+fn is_dear(stmt: &Stmt) -> bool {
+    stmt.dest.len() == 1 && matches!(stmt.op, Op::Contract { .. } | Op::Builtin { name: ATTENTION, .. })
 }
 
 /// Takes out the statements that exist only for their effect: computing again must not print again.

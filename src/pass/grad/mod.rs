@@ -13,9 +13,11 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+use super::attend::{self, SLOPES};
 use super::build::{Builder, internal};
 use super::copy::{Copier, Names};
 use super::inline::{Which, inline};
+use super::simplify::dead;
 use super::{Derivatives, Vjps, returns};
 use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;
@@ -41,13 +43,18 @@ pub fn gradient(
             .note("found", "a `return` inside a loop, or one that only some ways through a branch take")
             .help("let the loop carry the value and return it at the end"));
     }
+    // Attention has a gradient of its own, but what others have to read must be there when it is looked for.
+    dead::remove(module, &mut function);
+    attend::attend(&mut function);
+    let mut function = attend::expand(function)?;
+    dead::remove(module, &mut function);
     function.name.push_str("'grad");
     let active = activity::mark(&function, wrt);
     let body = std::mem::take(&mut function.body);
     let params = function.params.clone();
     let build = Builder::new(function);
-    let mut reverse =
-        Reverse { module, derivatives, vjps, build, active, adjoints: BTreeMap::new(), tapes: BTreeMap::new() };
+    let (adjoints, tapes, kept) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut reverse = Reverse { module, derivatives, vjps, build, active, adjoints, tapes, kept };
     let mut results = reverse.whole(body)?;
     reverse.build.span = span;
     for &param in &params[..wrt] {
@@ -67,6 +74,8 @@ struct Reverse<'a> {
     adjoints: BTreeMap<LocalId, LocalId>,
     /// By loop variable: lists of what each carried parameter was, round by round.
     tapes: BTreeMap<LocalId, Vec<LocalId>>,
+    /// Dear values of rounds by the local inside the loop: lists of what they were.
+    kept: BTreeMap<LocalId, LocalId>,
 }
 
 type Outcome = Result<(), Diagnostic>;

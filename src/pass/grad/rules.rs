@@ -3,10 +3,11 @@
 //! `X` below is the axis set of the operand, `Y` that of the result. Each rule adds to the adjoint of its operand
 //! something with exactly the axes `X` and the operand's element type.
 
-use super::{Outcome, Reverse, no_gradient};
+use super::super::attend::ATTENTION;
+use super::{Outcome, Reverse, SLOPES, no_gradient};
 use crate::base::axis::Axis;
 use crate::base::ops::{DType, ReduceKind, ScalarOp};
-use crate::ir::{AxisSet, LocalId, Op, Stmt};
+use crate::ir::{AxisSet, LocalId, Op, Stmt, Type};
 
 impl Reverse<'_> {
     /// The rule of one statement with one result.
@@ -19,8 +20,8 @@ impl Reverse<'_> {
             }
             Op::Elem { op, args } => return self.reverse_named(stmt, op.name(), &[], args, dest, adjoint),
             Op::Contract { a, b, .. } => {
-                self.reverse_product(*a, *b, adjoint);
-                self.reverse_product(*b, *a, adjoint);
+                self.reverse_product(*a, [adjoint, *b]);
+                self.reverse_product(*b, [*a, adjoint]);
             }
             Op::Reduce { kind: ReduceKind::Sum | ReduceKind::SumF64, arg, .. } => {
                 let part = self.fit(adjoint, *arg, *arg);
@@ -34,6 +35,7 @@ impl Reverse<'_> {
                 let part = self.fit(adjoint, args[0], dest);
                 self.add(args[0], part);
             }
+            Op::Builtin { name: ATTENTION, axes, args } => self.reverse_attention(axes, args, adjoint),
             Op::Builtin { name: "set_index", axes, args } => self.reverse_assignment(axes, args, adjoint),
             Op::Builtin { name, axes, args } => {
                 if !self.reverse_list_builtin(name, axes, args, adjoint) {
@@ -61,18 +63,29 @@ impl Reverse<'_> {
         self.build.expand_like(part, arg)
     }
 
-    /// The adjoint of `x` in `x @[C] w`: `dy @[(Y + W) - X] w`, a plain product when that set is empty.
-    fn reverse_product(&mut self, x: LocalId, w: LocalId, adjoint: LocalId) {
+    /// The adjoint of `x` in a contraction: that of the adjoint with the other operand, `[a, b]`, over the axes that `x`
+    /// lacks; a plain product when there are none. It is written where `x` was, so that what comes of a weight lies
+    /// as the weight does: in `x @ w` input, then output.
+    fn reverse_product(&mut self, x: LocalId, [a, b]: [LocalId; 2]) {
         if !self.is_active(x) {
             return;
         }
-        let summed = self.build.axes(adjoint).union(&self.build.axes(w)).minus(&self.build.axes(x));
+        let summed = self.build.axes(a).union(&self.build.axes(b)).minus(&self.build.axes(x));
         let part = if summed.is_empty() {
-            self.build.elem(ScalarOp::Mul, &[adjoint, w])
+            self.build.elem(ScalarOp::Mul, &[a, b])
         } else {
-            self.build.emit(Op::Contract { a: adjoint, b: w, axes: summed })
+            self.build.emit(Op::Contract { a, b, axes: summed })
         };
         self.add(x, part);
+    }
+
+    /// All three adjoints at once, by an operation that computes the scores again.
+    fn reverse_attention(&mut self, axes: &[Axis], args: &[LocalId], adjoint: LocalId) {
+        let types: Vec<Type> = args[..3].iter().map(|&arg| self.build.ty(arg).clone()).collect();
+        let given = std::iter::once(adjoint).chain(args.iter().copied()).collect();
+        let op = Op::Builtin { name: SLOPES, axes: axes.to_vec(), args: given };
+        let parts = self.build.emit_as(op, &types);
+        args.iter().zip(parts).for_each(|(&arg, part)| self.add(arg, part));
     }
 
     /// The largest (smallest) element gets all; equal ones share.

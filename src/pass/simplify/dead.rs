@@ -14,6 +14,11 @@ pub fn remove(module: &Module, function: &mut Function) -> bool {
     dead.changed
 }
 
+/// The same for one block, whose results are all that anyone reads of it.
+pub fn trim(module: &Module, block: &mut Block) {
+    Dead { module, changed: false }.block(block, &mut BTreeSet::new());
+}
+
 struct Dead<'a> {
     module: &'a Module,
     changed: bool,

@@ -3,6 +3,7 @@
 //! A wrong count or kind of arguments is a fault of the compiler (R099): the checker has typed the call. Values that
 //! make no sense (a negative count, a list that is too short) are faults of the program (R004, R007).
 
+mod attending;
 mod joining;
 mod judge;
 mod making;
@@ -22,6 +23,7 @@ use super::value::Value;
 use crate::base::axis::Axis;
 
 pub const GROUPS: &[&[Builtin]] = &[
+    attending::TABLE,
     making::TABLE,
     ordering::TABLE,
     joining::TABLE,

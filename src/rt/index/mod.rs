@@ -3,6 +3,7 @@
 //! All of them work on any strides and any element type, and keep the origins of lengths. An index from data is
 //! checked before it is used; nothing here computes on elements, except that `scatter_add` adds.
 
+mod add;
 mod gather;
 mod join;
 mod scatter;
@@ -10,6 +11,7 @@ mod scatter;
 mod tests;
 mod views;
 
+pub use add::add_at;
 pub use gather::gather;
 pub use join::{concat, pad, stack};
 pub use scatter::scatter_add;
