@@ -31,6 +31,7 @@ mod refusals;
 mod sizes;
 mod solve;
 mod special;
+mod streams;
 mod strict;
 mod types;
 mod value;

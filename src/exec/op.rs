@@ -96,6 +96,7 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
         Op::Kernel { kernel, .. } => elementwise::run(kernel, None, args),
         Op::Builtin { name, axes, .. } => {
             let builtin = table::lookup(name).ok_or_else(|| internal(format!("no builtin is called `{name}`")))?;
+            let args = if KEEP_ITEMS.contains(name) { args } else { chunked::plain_items(args)? };
             (builtin.run)(ctx, axes, &args)
         }
         Op::MakeRecord(_) => Ok(vec![Value::Record(Arc::new(args))]),
@@ -107,6 +108,9 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
         _ => structural(op, &args).map(|value| vec![value]),
     }
 }
+
+/// Builtins on lists that pass items on without reading them.
+const KEEP_ITEMS: &[&str] = &["list_push", "list_get", "list_len"];
 
 /// An operation on scalars (or texts) directly; on tensors as a kernel of one step.
 fn elementwise_op(op: ScalarOp, args: Vec<Value>) -> Result<Vec<Value>> {

@@ -3,6 +3,7 @@
 //! A wrong count or kind of arguments is a fault of the compiler (R099): the checker has typed the call. Values that
 //! make no sense (a negative count, a list that is too short) are faults of the program (R004, R007).
 
+mod chunks;
 mod joining;
 mod judge;
 mod making;
@@ -25,6 +26,7 @@ pub const GROUPS: &[&[Builtin]] = &[
     making::TABLE,
     ordering::TABLE,
     joining::TABLE,
+    chunks::TABLE,
     parts::TABLE,
     random::TABLE,
     reading::TABLE,
