@@ -12,7 +12,7 @@ use super::{Checker, messages, streams};
 use crate::base::axis::Axis;
 use crate::base::ops::ScalarOp;
 use crate::base::span::Span;
-use crate::ir::{Carried, Const, Elem, Function, LocalId, Op, Type};
+use crate::ir::{Carried, Elem, Function, LocalId, Op, Type};
 use crate::syntax::ast::{self, Bracket};
 use std::rc::Rc;
 
@@ -39,12 +39,6 @@ struct Request {
     collects: Option<Axis>,
     value: Val,
 }
-
-/// Elements of a tile, if they are tokens or other whole numbers: 16 sequences of 128. More would not make products
-/// faster, and what a layer holds of a tile is this times its width.
-const TILE: i64 = 2048;
-/// How many floats count as one token.
-const WIDTH: i64 = 32;
 
 impl Request {
     /// The type of the captured value: with the axis of the loop, where it is collected over one.
@@ -263,7 +257,9 @@ impl Checker {
             let val = self.with_tensors(&arg.val, &mut |checker, leaf| match leaf.axes() {
                 Some(axes) if axes.contains(axis) => {
                     let arg = checker.id(leaf, span);
-                    checker.emit(Op::Slice { arg, axis, to: axis, lo: from, hi: to }, leaf.ty(), span)
+                    let part = checker.emit(Op::Slice { arg, axis, to: axis, lo: from, hi: to }, leaf.ty(), span);
+                    let args = vec![checker.id(&part, span)];
+                    checker.emit(Op::Builtin { name: "in_memory", axes: vec![], args }, leaf.ty(), span)
                 }
                 _ => leaf.clone(),
             });
@@ -278,48 +274,6 @@ impl Checker {
         }
         let body = self.close_block(results);
         Some(self.emit_many(Op::For { var, lo, hi: count, carried, body }, &types, span))
-    }
-
-    /// The length of `axis`, and how much of it makes a tile: about `TILE` elements of the first argument that has it.
-    fn tile_lengths(&mut self, args: &[ArgVal], axis: Axis, span: Span) -> Option<(LocalId, LocalId)> {
-        let leaves = args.iter().flat_map(|arg| arg.val.leaves());
-        let has = |leaf: &Val| leaf.axes().is_some_and(|axes| axes.contains(axis));
-        let leaves: Vec<Val> = leaves.filter(has).collect();
-        let lead = leaves.first()?.clone();
-        let ids = self.ids(&leaves, span);
-        let n = self.emit(Op::SizeOf { args: ids, axis }, Type::INT, span);
-        let mut unit = self.constant(Const::Int(1), span);
-        for other in lead.axes()?.iter().filter(|&other| other != axis) {
-            let arg = self.id(&lead, span);
-            let size = self.emit(Op::SizeOf { args: vec![arg], axis: other }, Type::INT, span);
-            unit = self.scalar_op(ScalarOp::Mul, &[&unit, &size], Type::INT, span);
-        }
-        let tokens = !lead.ty().elem().is_some_and(Elem::is_float);
-        let most = self.constant(Const::Int(if tokens { TILE } else { TILE * WIDTH }), span);
-        let one = self.constant(Const::Int(1), span);
-        let unit = self.scalar_op(ScalarOp::Max, &[&unit, &one], Type::INT, span);
-        let step = self.scalar_op(ScalarOp::IntDiv, &[&most, &unit], Type::INT, span);
-        let step = self.scalar_op(ScalarOp::Max, &[&step, &one], Type::INT, span);
-        Some((self.id(&n, span), self.id(&step, span)))
-    }
-
-    /// How many tiles there are: at least one.
-    fn tile_count(&mut self, n: LocalId, step: LocalId, span: Span) -> LocalId {
-        let (n, step) = (self.local(n, Type::INT), self.local(step, Type::INT));
-        let one = self.constant(Const::Int(1), span);
-        let above = self.scalar_op(ScalarOp::Add, &[&n, &step], Type::INT, span);
-        let above = self.scalar_op(ScalarOp::Sub, &[&above, &one], Type::INT, span);
-        let count = self.scalar_op(ScalarOp::IntDiv, &[&above, &step], Type::INT, span);
-        let count = self.scalar_op(ScalarOp::Max, &[&count, &one], Type::INT, span);
-        self.id(&count, span)
-    }
-
-    fn tile_bounds(&mut self, tile: LocalId, n: LocalId, step: LocalId, span: Span) -> (LocalId, LocalId) {
-        let [tile, n, step] = [tile, n, step].map(|id| self.local(id, Type::INT));
-        let from = self.scalar_op(ScalarOp::Mul, &[&tile, &step], Type::INT, span);
-        let to = self.scalar_op(ScalarOp::Add, &[&from, &step], Type::INT, span);
-        let to = self.scalar_op(ScalarOp::Min, &[&to, &n], Type::INT, span);
-        (self.id(&from, span), self.id(&to, span))
     }
 
     /// `site q = ...` binds `q`, and keeps the value where a capture asks for it.

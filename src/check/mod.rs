@@ -33,6 +33,7 @@ mod solve;
 mod special;
 mod streams;
 mod strict;
+mod tiles;
 mod types;
 mod value;
 

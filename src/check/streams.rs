@@ -166,7 +166,13 @@ impl Reading<'_> {
             let kind = match (over, self.kind(result)) {
                 _ if !fits => Mixed,
                 (true, Inside | Fixed) => Rows,
-                (false, Fixed) => if self.has(dest) { Mixed } else { Fixed },
+                (false, Fixed) => {
+                    if self.has(dest) {
+                        Mixed
+                    } else {
+                        Fixed
+                    }
+                }
                 (false, Inside) => Inside,
                 _ => Mixed,
             };
@@ -275,7 +281,8 @@ impl Reading<'_> {
 
 /// The axes that some of the types have, in the order of their names.
 pub fn candidates<'a>(types: impl Iterator<Item = &'a Type>) -> Vec<Axis> {
-    let mut found: Vec<Axis> = types.flat_map(|ty| ty.axes()).flat_map(|axes| axes.iter().collect::<Vec<_>>()).collect();
+    let mut found: Vec<Axis> =
+        types.flat_map(|ty| ty.axes()).flat_map(|axes| axes.iter().collect::<Vec<_>>()).collect();
     found.sort_by_key(|axis| (axis.shown(), *axis));
     found.dedup();
     found

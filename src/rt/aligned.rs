@@ -14,10 +14,58 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
+/// Memory for lines. Large pieces come from the system and go back to it at once: the allocator would keep what is
+/// freed for a size that may never be asked for again, and peak memory would follow the number of steps.
+enum Lines {
+    Few(Vec<Line>),
+    Many(memmap2::MmapMut),
+}
+
+/// From so many lines on (256 KiB) memory comes from the system.
+const MANY: usize = 4096;
+
+impl Lines {
+    /// Fresh zeros.
+    fn zeros(count: usize) -> Lines {
+        if count >= MANY
+            && let Ok(pages) = memmap2::MmapMut::map_anon(count * size_of::<Line>())
+        {
+            return Lines::Many(pages);
+        }
+        // Where the system refuses, the allocator has the words for it.
+        Lines::Few(bytemuck::zeroed_vec(count))
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Lines {
+        Lines::Few(Vec::new())
+    }
+}
+
+impl Deref for Lines {
+    type Target = [Line];
+    fn deref(&self) -> &[Line] {
+        match self {
+            Lines::Few(lines) => lines,
+            Lines::Many(pages) => bytemuck::cast_slice(&pages[..]),
+        }
+    }
+}
+
+impl DerefMut for Lines {
+    fn deref_mut(&mut self) -> &mut [Line] {
+        match self {
+            Lines::Few(lines) => lines,
+            Lines::Many(pages) => bytemuck::cast_slice_mut(&mut pages[..]),
+        }
+    }
+}
+
 /// A fixed-length array aligned to 64 bytes.
 pub struct Aligned<T> {
     /// At least as many as the elements need.
-    lines: Vec<Line>,
+    lines: Lines,
     len: usize,
     element: std::marker::PhantomData<T>,
 }
@@ -122,15 +170,15 @@ impl Drop for Held {
 }
 
 /// A new array of at least `count` lines: from the pool (then with old contents), or fresh zeros.
-fn obtain(count: usize) -> (Vec<Line>, bool) {
+fn obtain(count: usize) -> (Lines, bool) {
     if count < SMALL {
-        return (bytemuck::zeroed_vec(count), false);
+        return (Lines::zeros(count), false);
     }
     let (lines, recycled) = match take(count) {
         Some(lines) => (lines, true),
         None => {
             make_room(count);
-            (bytemuck::zeroed_vec(count), false)
+            (Lines::zeros(count), false)
         }
     };
     LIVE.fetch_add(lines.len(), Ordering::Relaxed);
@@ -157,7 +205,7 @@ const SMALL: usize = 256;
 
 struct Pool {
     /// Free arrays by their number of lines; of equal size, the one freed last is taken first (it may be in cache).
-    shelves: BTreeMap<usize, Vec<(u64, Vec<Line>)>>,
+    shelves: BTreeMap<usize, Vec<(u64, Lines)>>,
     held: usize,
     limit: usize,
     /// Counts the arrays given back, so that the oldest can be found.
@@ -184,7 +232,7 @@ pub fn pool_bytes() -> usize {
 }
 
 /// A kept array of at least `count` lines, at most an eighth larger.
-fn take(count: usize) -> Option<Vec<Line>> {
+fn take(count: usize) -> Option<Lines> {
     if count < SMALL {
         return None;
     }
@@ -199,7 +247,7 @@ fn take(count: usize) -> Option<Vec<Line>> {
     Some(lines)
 }
 
-fn give_back(lines: Vec<Line>) {
+fn give_back(lines: Lines) {
     let size = lines.len();
     if size < SMALL {
         return;

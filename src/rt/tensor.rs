@@ -340,9 +340,9 @@ pub fn set_memory_limit(bytes: usize) {
 pub fn checked_count(axes: &[(Axis, usize)]) -> Result<usize> {
     let most = MOST_ELEMENTS.load(Ordering::Relaxed);
     let count = axes.iter().try_fold(1usize, |count, &(_, len)| count.checked_mul(len));
-    let count = count.filter(|&count| count <= most).ok_or_else(|| {
-        too_large(axes).note("limit", format!("{most} elements"))
-    })?;
+    let count = count
+        .filter(|&count| count <= most)
+        .ok_or_else(|| too_large(axes).note("limit", format!("{most} elements")))?;
     match super::aligned::lacks_room(count * 4).filter(|_| count > COUNTED) {
         None => Ok(count),
         Some(left) => {

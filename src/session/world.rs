@@ -50,7 +50,15 @@ struct Bar {
 
 impl TerminalWorld {
     pub fn new(show: Show, folder: OutputFolder, journal: SharedJournal, interrupt: Arc<AtomicBool>) -> TerminalWorld {
-        TerminalWorld { show, folder, journal, interrupt, bar: None, live: io::stderr().is_terminal(), noted: Vec::new() }
+        TerminalWorld {
+            show,
+            folder,
+            journal,
+            interrupt,
+            bar: None,
+            live: io::stderr().is_terminal(),
+            noted: Vec::new(),
+        }
     }
 
     /// A reader that has gone away stops the run, which is what `| head` asks for.

@@ -31,7 +31,12 @@ pub enum Work {
 enum Part {
     Whole(Value),
     /// Rows `lo * times / over..hi * times / over` along `axis`.
-    Rows { value: Value, axis: Axis, times: usize, over: usize },
+    Rows {
+        value: Value,
+        axis: Axis,
+        times: usize,
+        over: usize,
+    },
     /// The number of rows itself: a part of a split.
     Count,
 }
@@ -220,7 +225,8 @@ pub fn slice(operation: &Op, args: &[Value]) -> Result<Option<Value>> {
 /// `x[axis -> (first, inner..)]`: the first part is the cut axis of the result.
 fn split(to: &[Axis], lead: &Arc<Chunked>, args: &[Value]) -> Option<Plan> {
     let (&first, _) = to.split_first()?;
-    let sizes: Vec<i64> = args[1..].iter().filter_map(|arg| if let Value::Int(size) = arg { Some(*size) } else { None }).collect();
+    let sizes: Vec<i64> =
+        args[1..].iter().filter_map(|arg| if let Value::Int(size) = arg { Some(*size) } else { None }).collect();
     let (outer, inner) = sizes.split_first()?;
     if sizes.len() != to.len() || inner.iter().any(|&size| size < 1) {
         return None;

@@ -30,13 +30,8 @@ fn append_tile(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value
     if at == 0 {
         return one(Value::Chunked(Arc::new(Chunked::begin(axis, len, next)?)));
     }
-    let Value::Chunked(so_far) = args.value(0) else {
-        return Err(args.fault("has nothing to put a part behind"));
-    };
-    // Tiles are shared, so this copies as many references as there are tiles.
-    let mut made = (**so_far).clone();
-    made.append(at, next)?;
-    one(Value::Chunked(Arc::new(made)))
+    // The others are put behind it where operands can be taken: see `exec::chunked`.
+    Err(args.fault("has nothing to put a part behind"))
 }
 
 fn length_along(value: &Value, axis: Axis) -> Option<usize> {

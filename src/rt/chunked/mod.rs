@@ -8,6 +8,8 @@
 pub mod cache;
 mod rows;
 pub mod store;
+#[cfg(test)]
+mod tests;
 mod tile;
 
 use super::error::{Error, Result, code};
@@ -42,7 +44,14 @@ pub struct Chunked {
 impl Chunked {
     /// A tensor whose tiles are made when they are read. `first` is the first of them, which tells the other axes;
     /// with `keep`, every tile is kept once it was made.
-    pub fn lazy(axis: Axis, len: usize, step: usize, first: Value, maker: Arc<dyn Maker>, keep: bool) -> Result<Chunked> {
+    pub fn lazy(
+        axis: Axis,
+        len: usize,
+        step: usize,
+        first: Value,
+        maker: Arc<dyn Maker>,
+        keep: bool,
+    ) -> Result<Chunked> {
         let (mut dims, dtype) = shape_of(&first)?;
         let own = dims.iter_mut().find(|dim| dim.axis == axis).ok_or_else(|| missing(axis))?;
         own.len = len;
@@ -74,7 +83,14 @@ impl Chunked {
         let end = at + own;
         let due = self.tiles.len() * self.step == at && (own == self.step || end == self.axis.len);
         if !due || dtype != self.dtype || dims.len() != self.dims.len() || !dims.iter().all(fits) {
-            return Err(Error::new(code::SIZE, format!("part {} along `{}` differs from those before it in another axis", self.tiles.len(), self.axis.axis)));
+            return Err(Error::new(
+                code::SIZE,
+                format!(
+                    "part {} along `{}` differs from those before it in another axis",
+                    self.tiles.len(),
+                    self.axis.axis
+                ),
+            ));
         }
         let tile = Tile::empty();
         tile.put(next)?;
@@ -178,9 +194,18 @@ impl Chunked {
         let Some(left) = super::aligned::lacks_room(bytes) else { return Ok(()) };
         let axis = self.axis.axis;
         let shown: Vec<String> = self.dims.iter().map(|dim| format!("{} = {}", dim.axis, dim.len)).collect();
-        Err(Error::new(code::MEMORY, format!("this needs {} of a tensor over [{}] in memory at once, along `{axis}`", size_shown(bytes), shown.join(", ")))
-            .note("limit", format!("{} are left", size_shown(left)))
-            .help(format!("work on parts of it:  fold[{axis}](x, adding(fn(part) => ...)), or tiled[{axis}](x, fn(part) => ...)")))
+        Err(Error::new(
+            code::MEMORY,
+            format!(
+                "this needs {} of a tensor over [{}] in memory at once, along `{axis}`",
+                size_shown(bytes),
+                shown.join(", ")
+            ),
+        )
+        .note("limit", format!("{} are left", size_shown(left)))
+        .help(format!(
+            "work on parts of it:  fold[{axis}](x, adding(fn(part) => ...)), or tiled[{axis}](x, fn(part) => ...)"
+        )))
     }
 }
 

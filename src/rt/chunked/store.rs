@@ -77,8 +77,10 @@ pub fn write(bytes: &[u8]) -> Result<Extent> {
     drop(store);
     match outcome {
         Ok(()) => Ok(extent),
-        Err(cause) => Err(Error::new(code::FILE, format!("the store of intermediate results cannot be written: {cause}"))
-            .help("LOCUS_STORE=FOLDER names a folder with more room")),
+        Err(cause) => {
+            Err(Error::new(code::FILE, format!("the store of intermediate results cannot be written: {cause}"))
+                .help("LOCUS_STORE=FOLDER names a folder with more room"))
+        }
     }
 }
 
