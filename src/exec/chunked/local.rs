@@ -122,7 +122,7 @@ fn bytes_read(parts: &[Part], step: usize, len: usize) -> usize {
 /// Is making a tile anew more work than reading it back?
 fn is_heavy(operation: &Op) -> bool {
     match operation {
-        Op::Contract { .. } => true,
+        Op::Contract { .. } | Op::TopProduct { .. } | Op::Sampled { .. } => true,
         Op::Builtin { name, .. } => ALONG.contains(name),
         _ => false,
     }
@@ -159,7 +159,8 @@ fn plan(operation: &Op, lead: &Arc<Chunked>, args: &[Value]) -> Result<Option<Pl
     let leads = matches!(args.first(), Some(Value::Chunked(first)) if first.axis.axis == axis);
     Ok(match operation {
         Op::Contract { axes, .. } if !axes.contains(axis) => Some(rowwise(lead, args)?),
-        Op::Reduce { axes, .. } if !axes.contains(axis) => Some(rowwise(lead, args)?),
+        Op::Reduce { axes, .. } | Op::Sampled { axes, .. } if !axes.contains(axis) => Some(rowwise(lead, args)?),
+        Op::TopProduct { axes, along, .. } if !axes.contains(axis) && *along != axis => Some(rowwise(lead, args)?),
         Op::Select { axis: along, .. } if *along != axis && leads => Some(rowwise(lead, args)?),
         Op::Gather { axis: at, .. } => gather(*at, lead, args)?,
         Op::Slice { axis: at, .. } if *at != axis && leads => Some(rowwise(lead, args)?),
