@@ -64,6 +64,12 @@ pub struct Common {
     /// Stop at the first operation that makes a NaN or an infinity
     #[arg(long)]
     pub check_finite: bool,
+    /// The most memory that the process may take, such as 200M or 2G; results do not depend on it
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory: Option<u64>,
+    /// The most disk that intermediate results may take, such as 50G
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub disk: Option<u64>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -161,6 +167,24 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// `200M`, `2G`, `1.5GB`: bytes, in powers of 1000.
+fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 1.0,
+        "K" | "KB" => 1e3,
+        "M" | "MB" => 1e6,
+        "G" | "GB" => 1e9,
+        "T" | "TB" => 1e12,
+        _ => return Err("write it as a number with K, M, G or T, such as 2G".to_string()),
+    };
+    match digits.parse::<f64>() {
+        Ok(number) if number > 0.0 && number * factor < 1e18 => Ok((number * factor) as u64),
+        _ => Err("write it as a number with K, M, G or T, such as 2G".to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +193,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_numbers_with_a_letter() {
+        assert_eq!(bytes("200M"), Ok(200_000_000));
+        assert_eq!(bytes("1.5gb"), Ok(1_500_000_000));
+        assert_eq!(bytes("4096"), Ok(4096));
+        for bad in ["", "M", "2X", "-1G", "0", "nanG", "1e30G"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

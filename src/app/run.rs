@@ -28,6 +28,8 @@ pub fn session(common: &Common, folder: &Path, show: Show) -> Session {
         strict: false,
         check_finite: common.check_finite,
         folder: folder.to_path_buf(),
+        memory: common.memory.map(|bytes| bytes as usize),
+        disk: common.disk,
     };
     let (journal, interrupt) = (SharedJournal::default(), Arc::default());
     interrupt::listen(&interrupt);

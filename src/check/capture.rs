@@ -3,15 +3,16 @@
 //! Capturing is compilation only. The forward function is read twice: once in a function that is thrown away,
 //! to learn which sites there are and what types they have; once for good, with a slot for each request that
 //! branches and loops carry. What nobody needs is dead code, and a loop over an axis that every request pins
-//! stops after the last round that is asked for.
+//! stops after the last round that is asked for. If the model treats an axis of its arguments index by index
+//! (`streams` finds out), it runs on tiles along it, one after another, and the results are tensors in tiles.
 
 use super::call::ArgVal;
 use super::value::{FnVal, Val};
-use super::{Checker, messages};
+use super::{Checker, messages, streams};
 use crate::base::axis::Axis;
 use crate::base::ops::ScalarOp;
 use crate::base::span::Span;
-use crate::ir::{Elem, LocalId, Op, Type};
+use crate::ir::{Carried, Elem, Function, LocalId, Op, Type};
 use crate::syntax::ast::{self, Bracket};
 use std::rc::Rc;
 
@@ -39,6 +40,27 @@ struct Request {
     value: Val,
 }
 
+impl Request {
+    /// The type of the captured value: with the axis of the loop, where it is collected over one.
+    fn captured_type(&self) -> Option<Type> {
+        match (self.collects, self.ty.as_ref()?) {
+            (Some(axis), Type::Tensor(elem, own)) => Some(Type::Tensor(*elem, own.with(axis))),
+            (_, ty) => Some(ty.clone()),
+        }
+    }
+}
+
+/// The first axis of the arguments, by name, along which every captured value can be made tile by tile.
+fn local_axis(function: &Function, params: &[LocalId], level: usize, requests: &[Request]) -> Option<Axis> {
+    let made_here = |request: &Request| match &request.value {
+        Val::Local { level: at, id, .. } if *at == level => Some(*id),
+        _ => None,
+    };
+    let wanted = requests.iter().map(made_here).collect::<Option<Vec<LocalId>>>()?;
+    let axes = streams::candidates(params.iter().map(|&param| function.ty(param)));
+    axes.into_iter().find(|&axis| streams::is_local(function, params, axis, &wanted))
+}
+
 impl Checker {
     pub(super) fn capture_expr(&mut self, capture: &ast::CaptureExpr) -> Val {
         if self.capture.is_some() {
@@ -50,11 +72,31 @@ impl Checker {
         let mut args = Vec::new();
         for arg in &capture.args {
             let val = self.expr(&arg.value);
+            let val = self.with_tensors(&val, &mut |checker, leaf| {
+                let id = checker.id(leaf, arg.value.span);
+                checker.local(id, leaf.ty())
+            });
             args.push(ArgVal { name: arg.name.clone(), val, span: arg.value.span });
         }
         let pins = self.pins(capture);
-        let Some(state) = self.look(&f, &args, capture, pins) else { return Val::Error };
-        self.run_forward(&f, args, capture, state)
+        let Some((requests, along)) = self.look(&f, &args, capture, pins) else { return Val::Error };
+        let values = match along {
+            Some(axis) => self.in_tiles(&f, &args, capture, requests, axis),
+            None => self.run_forward(&f, args, capture, requests),
+        };
+        let Some(values) = values else { return Val::Error };
+        Val::record(capture.sites.iter().map(|site| site.name.name.clone()).zip(values).collect())
+    }
+
+    /// The same value with its tensors replaced.
+    fn with_tensors(&mut self, val: &Val, new: &mut dyn FnMut(&mut Checker, &Val) -> Val) -> Val {
+        match val {
+            Val::Record(fields) => {
+                Val::record(fields.iter().map(|(name, val)| (name.clone(), self.with_tensors(val, new))).collect())
+            }
+            leaf if leaf.axes().is_some_and(|axes| !axes.is_empty()) => new(self, leaf),
+            other => other.clone(),
+        }
     }
 
     fn forward_of(&mut self, model: &Val, span: Span) -> Option<Rc<FnVal>> {
@@ -111,20 +153,32 @@ impl Checker {
         capture.sites.iter().zip(pins).map(make).collect()
     }
 
-    /// The first reading: types of the sites; an error for one that the model does not have.
+    /// The first reading: types of the sites; an error for one that the model does not have. Also the axis along
+    /// which the model can run on tiles, if there is one.
     fn look(
         &mut self,
         f: &Rc<FnVal>,
         args: &[ArgVal],
         capture: &ast::CaptureExpr,
         pins: Vec<Vec<(Axis, Val)>>,
-    ) -> Option<Vec<Request>> {
+    ) -> Option<(Vec<Request>, Option<Axis>)> {
         let requests = self.requests(capture, &pins);
         let faults = self.errors.len();
         self.capture = Some(CaptureState { requests, base: self.frames.len(), looking: true, met: Vec::new() });
         self.open_function("looking for sites");
-        self.call(f, None, args.to_vec(), capture.span);
-        self.close_function(Vec::new());
+        let mut params = Vec::new();
+        let inner = args.iter().map(|arg| {
+            let val = self.with_tensors(&arg.val, &mut |checker, leaf| {
+                let param = checker.new_param(leaf.ty(), "argument", arg.span);
+                params.push(checker.id(&param, arg.span));
+                param
+            });
+            ArgVal { name: arg.name.clone(), val, span: arg.span }
+        });
+        let inner = inner.collect();
+        self.call(f, None, inner, capture.span);
+        let level = self.level();
+        let (function, _) = self.close_function(Vec::new());
         let state = self.capture.take()?;
         if self.errors.len() > faults {
             return None;
@@ -138,7 +192,8 @@ impl Checker {
         if self.errors.len() > faults {
             return None;
         }
-        Some(state.requests)
+        let along = local_axis(&function, &params, level, &state.requests);
+        Some((state.requests, along))
     }
 
     /// The second reading, in place. Slots start undefined; every loop that meets the site carries them.
@@ -148,10 +203,10 @@ impl Checker {
         args: Vec<ArgVal>,
         capture: &ast::CaptureExpr,
         mut requests: Vec<Request>,
-    ) -> Val {
+    ) -> Option<Vec<Val>> {
         for request in &mut requests {
             let span = request.span;
-            let Some(ty) = request.ty.clone() else { return Val::Error };
+            let ty = request.ty.clone()?;
             request.value = match request.collects {
                 Some(_) => self.emit(Op::MakeList(Vec::new()), Type::List(Box::new(ty)), span),
                 None => self.emit(Op::Undef, ty, span),
@@ -159,20 +214,66 @@ impl Checker {
         }
         self.capture = Some(CaptureState { requests, base: self.frames.len(), looking: false, met: Vec::new() });
         self.call(f, None, args, capture.span);
-        let Some(state) = self.capture.take() else { return Val::Error };
-        let mut fields = Vec::new();
-        for (request, site) in state.requests.into_iter().zip(&capture.sites) {
-            let val = match (request.collects, &request.ty) {
-                (Some(axis), Some(Type::Tensor(elem, own))) => {
+        let state = self.capture.take()?;
+        let mut values = Vec::new();
+        for request in state.requests {
+            values.push(match (request.collects, request.captured_type()) {
+                (Some(axis), Some(ty)) => {
                     let list = self.id(&request.value, request.span);
-                    let ty = Type::Tensor(*elem, own.with(axis));
                     self.emit(Op::Builtin { name: "stack", axes: vec![axis], args: vec![list] }, ty, request.span)
                 }
                 _ => request.value,
-            };
-            fields.push((site.name.name.clone(), val));
+            });
         }
-        Val::record(fields)
+        Some(values)
+    }
+
+    /// The second reading inside a loop over tiles along `axis`. How long a tile is follows from the lengths of the
+    /// first argument's other axes; a single tile is an ordinary tensor.
+    fn in_tiles(
+        &mut self,
+        f: &Rc<FnVal>,
+        args: &[ArgVal],
+        capture: &ast::CaptureExpr,
+        requests: Vec<Request>,
+        axis: Axis,
+    ) -> Option<Vec<Val>> {
+        let span = capture.span;
+        let types = requests.iter().map(Request::captured_type).collect::<Option<Vec<Type>>>()?;
+        let (n, step) = self.tile_lengths(args, axis, span)?;
+        let lo = self.int(0, span);
+        let count = self.tile_count(n, step, span);
+        let mut carried = Vec::new();
+        for ty in &types {
+            let start = self.emit(Op::Undef, ty.clone(), span);
+            let init = self.id(&start, span);
+            carried.push(Carried { param: self.new_local(ty.clone(), None, span), init });
+        }
+        let var = self.new_local(Type::INT, Some("tile"), span);
+        self.open_block();
+        let (from, to) = self.tile_bounds(var, n, step, span);
+        let mut parts = Vec::new();
+        for arg in args {
+            let val = self.with_tensors(&arg.val, &mut |checker, leaf| match leaf.axes() {
+                Some(axes) if axes.contains(axis) => {
+                    let arg = checker.id(leaf, span);
+                    let part = checker.emit(Op::Slice { arg, axis, to: axis, lo: from, hi: to }, leaf.ty(), span);
+                    let args = vec![checker.id(&part, span)];
+                    checker.emit(Op::Builtin { name: "in_memory", axes: vec![], args }, leaf.ty(), span)
+                }
+                _ => leaf.clone(),
+            });
+            parts.push(ArgVal { name: arg.name.clone(), val, span: arg.span });
+        }
+        let values = self.run_forward(f, parts, capture, requests)?;
+        let mut results = Vec::new();
+        for ((value, each), ty) in values.iter().zip(&carried).zip(&types) {
+            let args = vec![each.param, self.id(value, span), from, n];
+            let joined = self.emit(Op::Builtin { name: "append_tile", axes: vec![axis], args }, ty.clone(), span);
+            results.push(self.id(&joined, span));
+        }
+        let body = self.close_block(results);
+        Some(self.emit_many(Op::For { var, lo, hi: count, carried, body }, &types, span))
     }
 
     /// `site q = ...` binds `q`, and keeps the value where a capture asks for it.
@@ -225,6 +326,7 @@ impl Checker {
             .filter(|axis| !request.pins.iter().any(|(pin, _)| pin == axis))
             .collect();
         request.ty = Some(kept.ty());
+        request.value = kept;
         request.collects = open.first().copied();
         if open.len() > 1 {
             self.error(messages::two_open_loops(span, &open));

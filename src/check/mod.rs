@@ -31,7 +31,9 @@ mod refusals;
 mod sizes;
 mod solve;
 mod special;
+mod streams;
 mod strict;
+mod tiles;
 mod types;
 mod value;
 

@@ -97,6 +97,7 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
         Op::Builtin { name: "add_at", axes, .. } => add_at(axes, args).map(|sum| vec![sum]),
         Op::Builtin { name, axes, .. } => {
             let builtin = table::lookup(name).ok_or_else(|| internal(format!("no builtin is called `{name}`")))?;
+            let args = if KEEP_ITEMS.contains(name) { args } else { chunked::plain_items(args)? };
             (builtin.run)(ctx, axes, &args)
         }
         Op::MakeRecord(_) => Ok(vec![Value::Record(Arc::new(args))]),
@@ -115,6 +116,8 @@ fn add_at(axes: &[crate::base::axis::Axis], mut args: Vec<Value>) -> Result<Valu
     let (index, part) = (int(&args, 2)?, args.swap_remove(1));
     index::add_at(args.swap_remove(0), axis, &part, index).map(Value::from)
 }
+/// Builtins on lists that pass items on without reading them.
+const KEEP_ITEMS: &[&str] = &["list_push", "list_get", "list_len"];
 
 /// An operation on scalars (or texts) directly; on tensors as a kernel of one step.
 fn elementwise_op(op: ScalarOp, args: Vec<Value>) -> Result<Vec<Value>> {

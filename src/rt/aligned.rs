@@ -7,16 +7,65 @@
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One cache line; makes a vector of them aligned to 64 bytes.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
+/// Memory for lines. Large pieces come from the system and go back to it at once: the allocator would keep what is
+/// freed for a size that may never be asked for again, and peak memory would follow the number of steps.
+enum Lines {
+    Few(Vec<Line>),
+    Many(memmap2::MmapMut),
+}
+
+/// From so many lines on (256 KiB) memory comes from the system.
+const MANY: usize = 4096;
+
+impl Lines {
+    /// Fresh zeros.
+    fn zeros(count: usize) -> Lines {
+        if count >= MANY
+            && let Ok(pages) = memmap2::MmapMut::map_anon(count * size_of::<Line>())
+        {
+            return Lines::Many(pages);
+        }
+        // Where the system refuses, the allocator has the words for it.
+        Lines::Few(bytemuck::zeroed_vec(count))
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Lines {
+        Lines::Few(Vec::new())
+    }
+}
+
+impl Deref for Lines {
+    type Target = [Line];
+    fn deref(&self) -> &[Line] {
+        match self {
+            Lines::Few(lines) => lines,
+            Lines::Many(pages) => bytemuck::cast_slice(&pages[..]),
+        }
+    }
+}
+
+impl DerefMut for Lines {
+    fn deref_mut(&mut self) -> &mut [Line] {
+        match self {
+            Lines::Few(lines) => lines,
+            Lines::Many(pages) => bytemuck::cast_slice_mut(&mut pages[..]),
+        }
+    }
+}
+
 /// A fixed-length array aligned to 64 bytes.
 pub struct Aligned<T> {
     /// At least as many as the elements need.
-    lines: Vec<Line>,
+    lines: Lines,
     len: usize,
     element: std::marker::PhantomData<T>,
 }
@@ -24,20 +73,17 @@ pub struct Aligned<T> {
 impl<T: bytemuck::Pod> Aligned<T> {
     pub fn zeros(len: usize) -> Aligned<T> {
         let count = lines_for::<T>(len);
-        let lines = match take(count) {
-            Some(mut lines) => {
-                lines[..count].fill(Line([0; 64]));
-                lines
-            }
-            None => bytemuck::zeroed_vec(count),
-        };
+        let (mut lines, recycled) = obtain(count);
+        if recycled {
+            lines[..count].fill(Line([0; 64]));
+        }
         Aligned { lines, len, element: std::marker::PhantomData }
     }
 
     /// An array of unspecified contents, for a caller that writes every element.
     pub fn scratch(len: usize) -> Aligned<T> {
         let count = lines_for::<T>(len);
-        let mut lines = take(count).unwrap_or_else(|| bytemuck::zeroed_vec(count));
+        let (mut lines, _) = obtain(count);
         // In tests an element that nobody wrote must not look like a plausible number.
         if cfg!(test) {
             lines.fill(Line([0xA5; 64]));
@@ -83,6 +129,73 @@ impl<T> Drop for Aligned<T> {
     }
 }
 
+/// Lines of the large arrays in use, those of the pool aside.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// Bytes that arrays in use and the pool may take together.
+static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Sets how many bytes all arrays may take (`--memory`). Above it the pool gives up what it holds; an array that does
+/// not fit even then is refused by those who can say so (`lacks_room`).
+pub fn set_budget(bytes: usize) {
+    BUDGET.store(bytes, Ordering::Relaxed);
+    set_pool_limit((bytes / 4).min(1 << 30));
+}
+
+/// Bytes of the arrays in use that are large enough to be counted.
+pub fn live_bytes() -> usize {
+    LIVE.load(Ordering::Relaxed) * 64
+}
+
+/// If an array of so many bytes does not fit into the budget any more: how many would.
+pub fn lacks_room(bytes: usize) -> Option<usize> {
+    let left = BUDGET.load(Ordering::Relaxed).saturating_sub(live_bytes());
+    (bytes > left).then_some(left)
+}
+
+/// Memory that was not taken here but counts as in use while this lives: the bytes of input files.
+#[derive(Debug)]
+pub struct Held(usize);
+
+impl Held {
+    pub fn new(bytes: usize) -> Held {
+        LIVE.fetch_add(bytes / 64, Ordering::Relaxed);
+        Held(bytes / 64)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// A new array of at least `count` lines: from the pool (then with old contents), or fresh zeros.
+fn obtain(count: usize) -> (Lines, bool) {
+    if count < SMALL {
+        return (Lines::zeros(count), false);
+    }
+    let (lines, recycled) = match take(count) {
+        Some(lines) => (lines, true),
+        None => {
+            make_room(count);
+            (Lines::zeros(count), false)
+        }
+    };
+    LIVE.fetch_add(lines.len(), Ordering::Relaxed);
+    (lines, recycled)
+}
+
+/// Frees kept arrays where a fresh one of `count` lines would lift the sum above the budget.
+fn make_room(count: usize) {
+    let budget = BUDGET.load(Ordering::Relaxed) / 64;
+    let needed = LIVE.load(Ordering::Relaxed).saturating_add(count);
+    let mut pool = pool();
+    if needed.saturating_add(pool.held) > budget {
+        let most = budget.saturating_sub(needed);
+        pool.shrink_to(most);
+    }
+}
+
 fn lines_for<T>(len: usize) -> usize {
     (len * size_of::<T>()).div_ceil(64)
 }
@@ -92,7 +205,7 @@ const SMALL: usize = 256;
 
 struct Pool {
     /// Free arrays by their number of lines; of equal size, the one freed last is taken first (it may be in cache).
-    shelves: BTreeMap<usize, Vec<(u64, Vec<Line>)>>,
+    shelves: BTreeMap<usize, Vec<(u64, Lines)>>,
     held: usize,
     limit: usize,
     /// Counts the arrays given back, so that the oldest can be found.
@@ -119,7 +232,7 @@ pub fn pool_bytes() -> usize {
 }
 
 /// A kept array of at least `count` lines, at most an eighth larger.
-fn take(count: usize) -> Option<Vec<Line>> {
+fn take(count: usize) -> Option<Lines> {
     if count < SMALL {
         return None;
     }
@@ -134,11 +247,12 @@ fn take(count: usize) -> Option<Vec<Line>> {
     Some(lines)
 }
 
-fn give_back(lines: Vec<Line>) {
+fn give_back(lines: Lines) {
     let size = lines.len();
     if size < SMALL {
         return;
     }
+    LIVE.fetch_sub(size, Ordering::Relaxed);
     let mut pool = pool();
     // One array may not push out everything else.
     if size > pool.limit / 2 {
@@ -154,7 +268,12 @@ fn give_back(lines: Vec<Line>) {
 impl Pool {
     /// Frees the arrays that waited longest until `extra` more lines fit.
     fn shrink(&mut self, extra: usize) {
-        while self.held + extra > self.limit {
+        self.shrink_to(self.limit.saturating_sub(extra));
+    }
+
+    /// Frees the arrays that waited longest until no more than `most` lines are held.
+    fn shrink_to(&mut self, most: usize) {
+        while self.held > most {
             let oldest = self.shelves.iter().filter_map(|(size, shelf)| Some((shelf.first()?.0, *size))).min();
             let Some((_, size)) = oldest else { return };
             if let Some(shelf) = self.shelves.get_mut(&size) {

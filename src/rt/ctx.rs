@@ -13,6 +13,8 @@ pub trait World: Send {
     fn progress(&mut self, label: &str, done: u64, total: u64, shown: &str, value: f64);
     /// Writes a file below the output folder, atomically. `name` is relative. Returns the path as shown.
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<String>;
+    /// Something a person may want to know; the program goes on. The same words are said once.
+    fn note(&mut self, _text: &str) {}
     /// An expectation was judged.
     fn expectation(&mut self, outcome: Expectation);
 }

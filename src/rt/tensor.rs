@@ -340,12 +340,25 @@ pub fn set_memory_limit(bytes: usize) {
 pub fn checked_count(axes: &[(Axis, usize)]) -> Result<usize> {
     let most = MOST_ELEMENTS.load(Ordering::Relaxed);
     let count = axes.iter().try_fold(1usize, |count, &(_, len)| count.checked_mul(len));
-    count.filter(|&count| count <= most).ok_or_else(|| {
-        let shape: Vec<String> = axes.iter().map(|(axis, len)| format!("{axis} = {len}")).collect();
-        Error::new(code::MEMORY, format!("a tensor over [{}] does not fit into memory", shape.join(", ")))
-            .note("limit", format!("{most} elements"))
-            .help("work on parts of it:  tiled[axis](x, fn(part) => ...)")
-    })
+    let count = count
+        .filter(|&count| count <= most)
+        .ok_or_else(|| too_large(axes).note("limit", format!("{most} elements")))?;
+    match super::aligned::lacks_room(count * 4).filter(|_| count > COUNTED) {
+        None => Ok(count),
+        Some(left) => {
+            let shown = super::chunked::size_shown;
+            Err(too_large(axes).note("found", format!("{} are needed, {} are left", shown(count * 4), shown(left))))
+        }
+    }
+}
+
+/// Smaller tensors are never refused: what they take does not decide whether a program fits.
+const COUNTED: usize = 1 << 16;
+
+fn too_large(axes: &[(Axis, usize)]) -> Error {
+    let shape: Vec<String> = axes.iter().map(|(axis, len)| format!("{axis} = {len}")).collect();
+    Error::new(code::MEMORY, format!("a tensor over [{}] does not fit into memory", shape.join(", ")))
+        .help("work on parts of it:  tiled[axis](x, fn(part) => ...)")
 }
 
 /// The error for an axis with two lengths; names both origins if known.

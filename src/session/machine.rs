@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::rt::blas;
+use crate::rt::{aligned, blas, chunked, tensor};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
@@ -43,12 +43,26 @@ fn processor_name() -> String {
     name.unwrap_or(std::env::consts::ARCH).to_string()
 }
 
-/// Three quarters of the memory: one tensor above it would be killed by the system without a word.
+/// Four fifths of the machine's memory: a process above it would be killed by the system without a word.
 pub fn memory_limit() -> usize {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<usize>().ok());
-    kib.map_or(usize::MAX, |kib| kib / 4 * 3 * 1024)
+    kib.map_or(usize::MAX, |kib| kib / 5 * 4 * 1024)
+}
+
+/// What the program itself takes, with the library of products and compiled code: not for tensors.
+const OWN: usize = 72_000_000;
+
+/// Bounds what tensors, tiles and the store may take, for the whole process; gives the limit for one tensor.
+pub fn bound_memory(memory: Option<usize>, disk: Option<u64>) -> usize {
+    let limit = memory.unwrap_or_else(memory_limit);
+    let tensors = limit.saturating_sub(OWN);
+    tensor::set_memory_limit(tensors);
+    aligned::set_budget(tensors);
+    chunked::cache::set_limit((tensors / 6).min(chunked::cache::USUAL));
+    chunked::store::set_limit(disk.unwrap_or(u64::MAX));
+    tensors
 }
 
 #[cfg(test)]

@@ -36,6 +36,10 @@ pub struct Settings {
     pub check_finite: bool,
     /// What paths of inputs are relative to.
     pub folder: PathBuf,
+    /// `--memory`: the most bytes that the process may take.
+    pub memory: Option<usize>,
+    /// `--disk`: the most bytes that the store of intermediate results may take.
+    pub disk: Option<u64>,
 }
 
 /// Where a session's output goes, and how it is stopped.
@@ -112,8 +116,7 @@ impl Session {
         let mut ctx = Ctx::new(output.world);
         ctx.interrupt = output.interrupt;
         ctx.check_finite = settings.check_finite;
-        ctx.memory_limit = super::machine::memory_limit();
-        crate::rt::tensor::set_memory_limit(ctx.memory_limit);
+        ctx.memory_limit = super::machine::bound_memory(settings.memory, settings.disk);
         ctx.folder = settings.folder.clone();
         Session {
             checker: Checker::new(loader, options),

@@ -38,6 +38,8 @@ pub struct TerminalWorld {
     bar: Option<Bar>,
     /// Is standard error a terminal?
     live: bool,
+    /// What was noted; nothing is said twice.
+    noted: Vec<String>,
 }
 
 struct Bar {
@@ -48,7 +50,15 @@ struct Bar {
 
 impl TerminalWorld {
     pub fn new(show: Show, folder: OutputFolder, journal: SharedJournal, interrupt: Arc<AtomicBool>) -> TerminalWorld {
-        TerminalWorld { show, folder, journal, interrupt, bar: None, live: io::stderr().is_terminal() }
+        TerminalWorld {
+            show,
+            folder,
+            journal,
+            interrupt,
+            bar: None,
+            live: io::stderr().is_terminal(),
+            noted: Vec::new(),
+        }
     }
 
     /// A reader that has gone away stops the run, which is what `| head` asks for.
@@ -102,6 +112,21 @@ impl World for TerminalWorld {
         }
         if done >= total {
             self.end_bar();
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        if !self.show.progress || self.noted.iter().any(|old| old == text) {
+            return;
+        }
+        self.noted.push(text.to_string());
+        let write = || {
+            // Nobody can be told that standard error is closed.
+            let _ = writeln!(io::stderr().lock(), "note: {}", printable(text));
+        };
+        match &self.bar {
+            Some(bar) => bar.bar.suspend(write),
+            None => write(),
         }
     }
 

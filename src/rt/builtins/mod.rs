@@ -4,6 +4,7 @@
 //! make no sense (a negative count, a list that is too short) are faults of the program (R004, R007).
 
 mod attending;
+mod chunks;
 mod joining;
 mod judge;
 mod making;
@@ -27,6 +28,7 @@ pub const GROUPS: &[&[Builtin]] = &[
     making::TABLE,
     ordering::TABLE,
     joining::TABLE,
+    chunks::TABLE,
     parts::TABLE,
     random::TABLE,
     reading::TABLE,

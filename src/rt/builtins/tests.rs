@@ -64,7 +64,7 @@ fn list(items: &[Value]) -> Value {
 fn every_builtin_of_the_design_exists() {
     let names = "full iota index_check normal uniform uniform_int permutation batch_indices seed_key derive_key open_file \
         read_index read_f32 tensor has_tensor tensor_size tensor_names json_int json_float json_str set_index stop str_eq \
-        keep_top top sort argsort cumsum group_sum dense_ids stack concat write_npy \
+        keep_top top sort argsort cumsum group_sum dense_ids stack concat append_tile in_memory by_rows write_npy \
         write_safetensors list_push list_get list_len str_join format print assert report plot expect_value";
     for name in names.split_whitespace() {
         assert!(lookup(name).is_some(), "{name}");

@@ -14,6 +14,7 @@ pub use npy::{read_f32, read_index};
 pub use weights::{has_tensor, tensor, tensor_names, tensor_size};
 pub use write::{npy_bytes, safetensors_bytes, write_atomic};
 
+use super::aligned::Held;
 use super::error::{Error, Result, code};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -35,6 +36,8 @@ pub struct FileHandle {
     /// Parsed at the first question and kept, faults too.
     weights: OnceLock<Result<weights::Directory>>,
     json: OnceLock<Result<serde_json::Value>>,
+    /// The bytes count as memory in use.
+    _held: Held,
 }
 
 impl FileHandle {
@@ -57,7 +60,8 @@ pub fn open(path: &Path, expected: &str, name: &str) -> Result<FileHandle> {
         return Err(wrong_hash(path, name, expected, &sha256));
     }
     let (name, path) = (name.to_string(), path.to_path_buf());
-    Ok(FileHandle { name, path, sha256, bytes, weights: OnceLock::new(), json: OnceLock::new() })
+    let _held = Held::new(bytes.len());
+    Ok(FileHandle { name, path, sha256, bytes, weights: OnceLock::new(), json: OnceLock::new(), _held })
 }
 
 fn wrong_hash(path: &Path, name: &str, expected: &str, found: &str) -> Error {

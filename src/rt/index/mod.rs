@@ -15,7 +15,7 @@ pub use add::add_at;
 pub use gather::gather;
 pub use join::{concat, pad, stack};
 pub use scatter::scatter_add;
-pub use views::{expand, merge, rename, select, size_of, slice, split};
+pub use views::{expand, merge, range_outside, rename, select, size_of, slice, split};
 
 use super::error::{Error, Result, code};
 use super::tensor::{Dim, Tensor, size_mismatch};

@@ -45,8 +45,7 @@ pub fn slice(t: &Tensor, axis: Axis, to: Axis, lo: i64, hi: i64) -> Result<Tenso
     }
     let dim = t.dims[place];
     if lo < 0 || hi < lo || hi as u64 > dim.len as u64 {
-        let message = format!("the range {lo}..{hi} does not fit axis `{axis}`, which has length {}", dim.len);
-        return Err(Error::new(code::BOUNDS, message).note("needed", format!("0 <= lo <= hi <= {}", dim.len)));
+        return Err(range_outside(axis, lo, hi, dim.len));
     }
     let len = (hi - lo) as usize;
     let mut view = t.clone();
@@ -56,6 +55,12 @@ pub fn slice(t: &Tensor, axis: Axis, to: Axis, lo: i64, hi: i64) -> Result<Tenso
         view.offset = (view.offset as isize + lo as isize * dim.stride) as usize;
     }
     Ok(view)
+}
+
+/// The error for a range that does not lie in its axis.
+pub fn range_outside(axis: Axis, lo: i64, hi: i64, len: usize) -> Error {
+    let message = format!("the range {lo}..{hi} does not fit axis `{axis}`, which has length {len}");
+    Error::new(code::BOUNDS, message).note("needed", format!("0 <= lo <= hi <= {len}"))
 }
 
 /// The same elements with `from` called `to`.
