@@ -1,10 +1,12 @@
 //! The commands and their options.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::session::EngineKind;
+use crate::session::remember::store::parse_size;
 
 /// A small experiment language that asks where position lives in a transformer.
 #[derive(Parser, Debug)]
@@ -42,8 +44,32 @@ pub enum Command {
         #[arg(long)]
         kernel: bool,
     },
+    /// Show or remove the results that are remembered
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Type programs line by line
     Repl(ReplArgs),
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum CacheCommand {
+    /// Show the remembered results, the one used last first
+    List,
+    /// Remove remembered results: those used longest ago, or all
+    Prune(PruneArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct PruneArgs {
+    /// Everything
+    #[arg(long)]
+    pub all: bool,
+    /// What was not used for this long, such as 30d or 12h
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub older: Option<Duration>,
+    /// What was used longest ago, until no more than this is left, such as 1G
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub size: Option<u64>,
 }
 
 /// How to run.
@@ -73,6 +99,9 @@ pub struct RunArgs {
     /// Show nothing but errors
     #[arg(long, short)]
     pub quiet: bool,
+    /// Compute everything, whatever is remembered
+    #[arg(long)]
+    pub fresh: bool,
     pub file: PathBuf,
 }
 
@@ -89,6 +118,9 @@ pub struct CheckArgs {
 pub struct VerifyArgs {
     #[command(flatten)]
     pub common: Common,
+    /// Take results that an earlier run remembered
+    #[arg(long)]
+    pub remembered: bool,
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
 }
@@ -97,6 +129,9 @@ pub struct VerifyArgs {
 pub struct BlessArgs {
     #[command(flatten)]
     pub common: Common,
+    /// Take results that an earlier run remembered
+    #[arg(long)]
+    pub remembered: bool,
     pub file: PathBuf,
 }
 
@@ -114,6 +149,9 @@ pub struct DumpArgs {
 pub struct ReplArgs {
     #[command(flatten)]
     pub common: Common,
+    /// Compute everything, whatever is remembered
+    #[arg(long)]
+    pub fresh: bool,
     /// A program to run first
     pub file: Option<PathBuf>,
 }
@@ -161,6 +199,19 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| "write it as a number of bytes, such as 500M or 2G".to_string())
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    let units = [("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)];
+    let read = |(unit, seconds): &(&str, f64)| {
+        let number: f64 = text.trim().strip_suffix(unit)?.trim().parse().ok()?;
+        (0.0..1e12).contains(&(number * seconds)).then(|| Duration::from_secs_f64(number * seconds))
+    };
+    units.iter().find_map(read).ok_or_else(|| "write it as a number of days or hours, such as 30d or 12h".to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +220,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn ages_have_a_unit() {
+        assert_eq!(age("2d"), Ok(Duration::from_secs(172_800)));
+        assert_eq!(age("1.5 h"), Ok(Duration::from_secs(5_400)));
+        assert!(age("30").is_err() && age("-1d").is_err() && age("d").is_err());
     }
 
     #[test]

@@ -90,7 +90,15 @@ fn zero(dtype: DType) -> Value {
     }
 }
 
+/// A loop keeps its values as they are represented.
+fn looping(op: &Op) -> bool {
+    matches!(op, Op::Builtin { name, .. } if name.starts_with("loop_"))
+}
+
 pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Result<Vec<Value>> {
+    if looping(op) {
+        return builtin(ctx, op, &args);
+    }
     if args.iter().any(|arg| matches!(arg, Value::Chunked(_))) {
         return chunked::execute(ctx, op, args, dests);
     }
@@ -99,10 +107,7 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
     }
     match op {
         Op::Kernel { kernel, .. } => elementwise::run(kernel, None, args),
-        Op::Builtin { name, axes, .. } => {
-            let builtin = table::lookup(name).ok_or_else(|| internal(format!("no builtin is called `{name}`")))?;
-            (builtin.run)(ctx, axes, &args)
-        }
+        Op::Builtin { .. } => builtin(ctx, op, &args),
         Op::MakeRecord(_) => Ok(vec![Value::Record(Arc::new(args))]),
         Op::MakeList(_) => Ok(vec![Value::List(Arc::new(args))]),
         Op::Undef => Ok(dests.iter().map(|ty| undefined(ty)).collect()),
@@ -111,6 +116,12 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
         Op::Elem { op, .. } => elementwise_op(*op, args),
         _ => structural(op, &args).map(|value| vec![value]),
     }
+}
+
+fn builtin(ctx: &mut Ctx, op: &Op, args: &[Value]) -> Result<Vec<Value>> {
+    let Op::Builtin { name, axes, .. } = op else { return Err(internal("not a builtin")) };
+    let builtin = table::lookup(name).ok_or_else(|| internal(format!("no builtin is called `{name}`")))?;
+    (builtin.run)(ctx, axes, args)
 }
 
 /// An operation on scalars (or texts) directly; on tensors as a kernel of one step.

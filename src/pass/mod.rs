@@ -12,6 +12,7 @@ pub mod grad;
 pub mod inline;
 #[cfg(test)]
 mod random;
+pub mod resume;
 mod returns;
 pub mod simplify;
 #[cfg(test)]

@@ -119,6 +119,18 @@ impl World for TerminalWorld {
         }
         self.journal.lock().expectations.push(outcome);
     }
+
+    fn note(&mut self, text: &str) {
+        if !self.show.progress {
+            return;
+        }
+        // A note that nobody can read is no reason to stop.
+        let write = || drop(writeln!(io::stderr().lock(), "note: {}", printable(text)));
+        match &self.bar {
+            Some(bar) => bar.bar.suspend(write),
+            None => write(),
+        }
+    }
 }
 
 fn start_bar(label: &str, total: u64) -> Bar {

@@ -5,6 +5,7 @@
 
 mod joining;
 mod judge;
+mod looping;
 mod making;
 mod ordering;
 mod parts;
@@ -31,6 +32,7 @@ pub const GROUPS: &[&[Builtin]] = &[
     writing::TABLE,
     words::TABLE,
     judge::TABLE,
+    looping::TABLE,
 ];
 
 /// The arguments of one call.
