@@ -14,7 +14,7 @@ use super::remember::key::About;
 use super::remember::loops::Loops;
 use super::remember::store::Index;
 use super::remember::watch::Watch;
-use super::remember::{BYTES_A_SECOND, Brief, Pending, Recalled, Remember, WORTH_KEEPING, encode};
+use super::remember::{BYTES_A_SECOND, Brief, Pending, Recalled, Remember, encode};
 use super::run::{InputRead, Outcome, Session};
 use crate::check::{Unit, UnitKind};
 use crate::ir::{Const, FuncId, GlobalId, Op};
@@ -24,6 +24,8 @@ use crate::rt::value::Value;
 pub(super) struct Watched {
     about: Option<Arc<About>>,
     input: Option<(PathBuf, Option<Identity>)>,
+    /// Globals that stand in with their lengths only, while this item runs.
+    lengths: Vec<GlobalId>,
     start: Instant,
 }
 
@@ -148,15 +150,51 @@ impl Session {
         Ok(())
     }
 
+    /// Is the global a kept tensor of which the item asks only lengths?
+    fn stands_in(&self, about: &About, global: GlobalId) -> bool {
+        about.lengths.contains(&global) && self.shape_of(global).is_some()
+    }
+
+    fn shape_of(&self, global: GlobalId) -> Option<Value> {
+        match (self.memory.pending.get(&global)?, &self.memory.store) {
+            (Pending::Kept { key, number, .. }, Some(store)) => store.load_shape(key, *number),
+            _ => None,
+        }
+    }
+
+    /// Gives those globals their lengths.
+    fn stand_in(&mut self, about: &About) -> Vec<GlobalId> {
+        let mut found = Vec::new();
+        for &global in &about.lengths {
+            if let Some(shape) = self.shape_of(global)
+                && let Some(place) = self.globals.get_mut(global.0 as usize)
+            {
+                *place = shape;
+                found.push(global);
+            }
+        }
+        found
+    }
+
+    /// They have no values again.
+    pub(super) fn stand_back(&mut self, watched: &Watched) {
+        for global in &watched.lengths {
+            if let Some(place) = self.globals.get_mut(global.0 as usize) {
+                *place = Value::None;
+            }
+        }
+    }
+
     /// The values that an item reads are there, and it is watched. `muted`: what it prints was printed before.
     pub(super) fn begin_unit(&mut self, unit: &Unit, muted: bool) -> Result<Watched, Failure> {
-        let mut watched = Watched { about: None, input: None, start: Instant::now() };
+        let mut watched = Watched { about: None, input: None, lengths: Vec::new(), start: Instant::now() };
         if !self.memory.is_on() {
             return Ok(watched);
         }
         let about = self.about(unit.func);
-        let reads = about.reads.clone();
-        self.provide(&reads)?;
+        let whole: Vec<GlobalId> = about.reads.iter().copied().filter(|one| !self.stands_in(&about, *one)).collect();
+        self.provide(&whole)?;
+        watched.lengths = self.stand_in(&about);
         let mut loops = None;
         if let (Some(key), Some(store), false) = (about.key, &self.memory.store, about.sets.is_empty()) {
             let fresh = self.memory.mode == Remember::Fresh;
@@ -231,7 +269,7 @@ impl Session {
             about.sets.iter().filter_map(|global| self.globals.get(global.0 as usize).cloned()).collect();
         let bytes: u64 = values.iter().map(encode::size).sum();
         let Some(store) = &self.memory.store else { return };
-        let worth = seconds > WORTH_KEEPING && bytes as f64 <= seconds * BYTES_A_SECOND + 1e6;
+        let worth = seconds > self.memory.worth && bytes as f64 <= seconds * BYTES_A_SECOND + 1e6;
         if !worth {
             self.memory.ran.insert(key.hex(), Brief { printed });
             return;

@@ -230,8 +230,11 @@ impl Session {
             None => self.call(unit.func),
         };
         let time = start.elapsed();
-        let values = outcome.map_err(|fault| {
+        if outcome.is_err() {
             self.globals = before;
+        }
+        self.stand_back(&watched);
+        let values = outcome.map_err(|fault| {
             self.ctx.depth = 0;
             let mut failure = failure(fault, unit.span, &self.checker.sources);
             self.failed_unit(&mut failure);

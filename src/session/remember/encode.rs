@@ -47,6 +47,29 @@ pub fn write(value: &Value, exact: bool, out: &mut dyn Write) -> io::Result<()> 
     }
 }
 
+/// The axes of a tensor with their lengths and where these came from; `None` for other values.
+pub fn shape(value: &Value) -> Option<Vec<(String, usize, String)>> {
+    let dims: Vec<Dim> = match value {
+        Value::Tensor(tensor) => tensor.dims.clone(),
+        Value::Sparse(sparse) => sparse.rows.iter().copied().chain([sparse.along]).collect(),
+        _ => return None,
+    };
+    dims.iter().map(|dim| Some((dim.axis.key()?, dim.len, dim.origin.text()))).collect()
+}
+
+/// A tensor of this shape whose elements nobody may read.
+pub fn of_shape(shape: &[(String, usize, String)]) -> Option<Value> {
+    let dim = |(axis, len, origin): &(String, usize, String)| Dim {
+        axis: Axis::of_key(axis),
+        len: *len,
+        stride: 0,
+        origin: Origin::new(origin),
+    };
+    let mut tensor = Tensor::from_slice(&[], &[0f32]).ok()?;
+    tensor.dims = shape.iter().map(dim).collect();
+    Some(Value::Tensor(tensor))
+}
+
 /// About how many bytes `write` makes of the value.
 pub fn size(value: &Value) -> u64 {
     let buffer = |elements: usize, of: &Buffer| (elements * bytes_of(of)) as u64;

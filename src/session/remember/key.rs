@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::ir::{Block, FuncId, Function, GlobalId, Module, Op, builtin_is_pure};
+use crate::ir::{Block, FuncId, Function, GlobalId, LocalId, Module, Op, builtin_is_pure};
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Key(pub [u8; 32]);
@@ -32,6 +32,8 @@ struct Text {
     reads: Vec<GlobalId>,
     sets: Vec<GlobalId>,
     effects: Vec<&'static str>,
+    /// Globals that are read for more than the lengths of their axes.
+    whole: Vec<GlobalId>,
 }
 
 /// What is known of an item before it runs.
@@ -43,6 +45,8 @@ pub struct About {
     pub sets: Vec<GlobalId>,
     /// The globals that it reads and does not set itself, at any depth of calls.
     pub reads: Vec<GlobalId>,
+    /// Those of `reads` of which only the lengths of axes are asked.
+    pub lengths: Vec<GlobalId>,
     /// Does it do nothing but compute, print and report?
     pub pure: bool,
 }
@@ -78,7 +82,8 @@ impl Keys {
     /// What a function and all that it calls does, and its key.
     pub fn about(&mut self, module: &Module, func: FuncId) -> About {
         let own = self.text(module, func).sets.clone();
-        let mut about = About { key: None, sets: own, reads: Vec::new(), pure: true };
+        let mut about = About { key: None, sets: own, reads: Vec::new(), lengths: Vec::new(), pure: true };
+        let mut whole = Vec::new();
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"locus result, version 1\0").update(self.numeric.as_bytes());
         let (mut found, mut next, mut known) = (vec![func], 0, true);
@@ -86,6 +91,7 @@ impl Keys {
             next += 1;
             let text = self.text(module, id);
             hasher.update(&text.hash);
+            whole.extend_from_slice(&text.whole);
             about.pure &=
                 text.effects.iter().all(|name| HARMLESS.contains(name)) && (id == func || text.sets.is_empty());
             for &callee in &text.calls {
@@ -112,6 +118,7 @@ impl Keys {
                 };
             }
         }
+        about.lengths = about.reads.iter().copied().filter(|global| !whole.contains(global)).collect();
         about.key = known.then(|| Key(*hasher.finalize().as_bytes()));
         about
     }
@@ -127,12 +134,21 @@ struct Writer<'a> {
     function: &'a Function,
     hasher: blake3::Hasher,
     text: Text,
+    /// The locals that hold globals.
+    read: HashMap<LocalId, GlobalId>,
 }
 
 impl Writer<'_> {
     fn text(function: &Function) -> Text {
-        let text = Text { hash: [0; 32], calls: Vec::new(), reads: Vec::new(), sets: Vec::new(), effects: Vec::new() };
-        let mut writer = Writer { function, hasher: blake3::Hasher::new(), text };
+        let text = Text {
+            hash: [0; 32],
+            calls: Vec::new(),
+            reads: Vec::new(),
+            sets: Vec::new(),
+            effects: Vec::new(),
+            whole: Vec::new(),
+        };
+        let mut writer = Writer { function, hasher: blake3::Hasher::new(), text, read: HashMap::new() };
         writer.line(&format!("{:?} -> {:?}", function.params, function.results));
         for &param in &function.params {
             writer.line(&format!("{:?}", function.ty(param)));
@@ -152,6 +168,11 @@ impl Writer<'_> {
                 self.line(&line);
             }
             self.op(&stmt.op);
+            match &stmt.op {
+                Op::GlobalGet(global) => self.read.extend(stmt.dest.iter().map(|&dest| (dest, *global))),
+                Op::SizeOf { .. } => {}
+                op => self.used(&op.operands()),
+            }
             for inner in stmt.op.blocks() {
                 self.line("{");
                 self.block(inner);
@@ -159,6 +180,14 @@ impl Writer<'_> {
             }
         }
         self.line(&format!("yield {:?}", block.results));
+        self.used(&block.results);
+    }
+
+    /// These locals are needed with their elements.
+    fn used(&mut self, locals: &[LocalId]) {
+        for global in locals.iter().filter_map(|local| self.read.get(local)) {
+            place(&mut self.text.whole, *global);
+        }
     }
 
     /// The operation with its operands; functions and globals by the order of their mention.

@@ -66,8 +66,7 @@ pub struct Loops {
 
 impl Loops {
     pub fn new(folder: PathBuf, name: String, fresh: bool, stop: Arc<Stop>, interrupt: Arc<AtomicBool>) -> Loops {
-        let seconds = std::env::var("LOCUS_CHECKPOINT_SECONDS").ok().and_then(|text| text.parse().ok());
-        let seconds = seconds.filter(|seconds| (0.0..1e9).contains(seconds)).unwrap_or(INTERVAL);
+        let seconds = super::seconds("LOCUS_CHECKPOINT_SECONDS").unwrap_or(INTERVAL);
         let now = Instant::now();
         Loops {
             folder,

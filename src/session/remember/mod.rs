@@ -29,8 +29,8 @@ use loops::{Place, Stop};
 use store::Store;
 use watch::SharedWatch;
 
-/// An item that took longer is kept.
-pub const WORTH_KEEPING: f64 = 0.1;
+/// An item that took longer is kept; `LOCUS_REMEMBER_SECONDS` says otherwise.
+const WORTH_KEEPING: f64 = 0.1;
 
 /// Bytes that are kept for each second an item took: reading them back must be faster than computing.
 pub const BYTES_A_SECOND: f64 = 100e6;
@@ -124,6 +124,8 @@ pub struct Memory {
     pub interrupt: Arc<AtomicBool>,
     /// A result was kept or recalled: the program is one that takes long.
     pub used: bool,
+    /// Seconds above which an item is kept.
+    pub worth: f64,
 }
 
 impl Memory {
@@ -158,6 +160,7 @@ impl Memory {
             stop,
             interrupt,
             used: false,
+            worth: seconds("LOCUS_REMEMBER_SECONDS").unwrap_or(WORTH_KEEPING),
         };
         (memory, note)
     }
@@ -193,6 +196,12 @@ impl Memory {
     pub fn resumed(&mut self, name: &str, place: Place) {
         self.tally.resumed.push(Resumed { name: name.to_string(), step: place.round, of: place.of });
     }
+}
+
+/// A number of seconds from the environment.
+pub fn seconds(variable: &str) -> Option<f64> {
+    let seconds: f64 = std::env::var(variable).ok()?.trim().parse().ok()?;
+    (0.0..1e9).contains(&seconds).then_some(seconds)
 }
 
 /// What numbers depend on beside the program.
