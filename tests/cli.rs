@@ -25,7 +25,7 @@ impl Folder {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_locus"));
-        command.args(args).current_dir(self.0.path()).env_remove("NO_COLOR");
+        command.args(args).current_dir(self.0.path()).env_remove("NO_COLOR").env("LOCUS_CACHE", "off");
         command
     }
 

@@ -69,7 +69,8 @@ fn blocks() -> Vec<Block> {
 
 fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_locus"));
-    command.args(args).current_dir(folder);
+    // Nobody's own results: those of a page lie in the page's folder.
+    command.args(args).current_dir(folder).env("LOCUS_CACHE", folder.join("cache"));
     command
 }
 

@@ -15,8 +15,9 @@ const LARGEST_KIB: u64 = 40 * 1024;
 /// How long one run takes from outside.
 fn once(folder: &Path) -> Duration {
     let start = Instant::now();
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_locus")).args(["run", "one.exp"]).current_dir(folder).output().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_locus"));
+    let cache = folder.join("cache");
+    let output = command.args(["run", "one.exp"]).current_dir(folder).env("LOCUS_CACHE", cache).output().unwrap();
     let time = start.elapsed();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\n", "{}", String::from_utf8_lossy(&output.stderr));
     time
@@ -66,6 +67,7 @@ fn a_one_line_script_needs_little_memory() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("loop.exp"), "print(\"hello\")\nwhile true { }\n").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_locus"));
+    command.env("LOCUS_CACHE", folder.path().join("cache"));
     let mut child =
         command.args(["run", "loop.exp"]).current_dir(folder.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

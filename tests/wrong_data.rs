@@ -25,7 +25,8 @@ impl Folder {
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_locus")).args(args).current_dir(self.0.path()).output().unwrap()
+        let mut command = Command::new(env!("CARGO_BIN_EXE_locus"));
+        command.args(args).current_dir(self.0.path()).env("LOCUS_CACHE", "off").output().unwrap()
     }
 
     /// Every file below the folder, sorted.
@@ -236,7 +237,12 @@ fn a_file_that_grows_beyond_a_limit_leaves_nothing() {
     folder.file("out/x.npy", "what was there before");
     // A limit of 64 KiB for each file; the signal that comes with it is ignored, so that the write itself fails.
     let limited = format!("trap '' XFSZ; ulimit -f 64; exec {} run a.exp", env!("CARGO_BIN_EXE_locus"));
-    let output = Command::new("bash").args(["-c", &limited]).current_dir(folder.0.path()).output().unwrap();
+    let output = Command::new("bash")
+        .args(["-c", &limited])
+        .current_dir(folder.0.path())
+        .env("LOCUS_CACHE", "off")
+        .output()
+        .unwrap();
     refused(&output, 1, "R008", &["x.npy", "--out"]);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "before\n");
     assert_eq!(fs::read_to_string(folder.path("out/x.npy")).unwrap(), "what was there before");
@@ -254,7 +260,12 @@ fn a_full_disk_leaves_nothing() {
          ls -A small/out > left.txt; exit $code",
         env!("CARGO_BIN_EXE_locus")
     );
-    let output = Command::new("unshare").args(["-m", "sh", "-c", &work]).current_dir(folder.0.path()).output().unwrap();
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", &work])
+        .current_dir(folder.0.path())
+        .env("LOCUS_CACHE", "off")
+        .output()
+        .unwrap();
     if !folder.path("left.txt").exists() {
         eprintln!("not run: this account may not mount a small disk");
         return;

@@ -1,10 +1,12 @@
 //! The commands and their options.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::session::EngineKind;
+use crate::session::remember::store::parse_size;
 
 /// A small experiment language that asks where position lives in a transformer.
 #[derive(Parser, Debug)]
@@ -42,8 +44,32 @@ pub enum Command {
         #[arg(long)]
         kernel: bool,
     },
+    /// Show or remove the results that are remembered
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Type programs line by line
     Repl(ReplArgs),
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum CacheCommand {
+    /// Show the remembered results, the one used last first
+    List,
+    /// Remove remembered results: those used longest ago, or all
+    Prune(PruneArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct PruneArgs {
+    /// Everything
+    #[arg(long)]
+    pub all: bool,
+    /// What was not used for this long, such as 30d or 12h
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub older: Option<Duration>,
+    /// What was used longest ago, until no more than this is left, such as 1G
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub size: Option<u64>,
 }
 
 /// How to run.
@@ -65,10 +91,10 @@ pub struct Common {
     #[arg(long)]
     pub check_finite: bool,
     /// The most memory that the process may take, such as 200M or 2G; results do not depend on it
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,
     /// The most disk that intermediate results may take, such as 50G
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub disk: Option<u64>,
 }
 
@@ -79,6 +105,9 @@ pub struct RunArgs {
     /// Show nothing but errors
     #[arg(long, short)]
     pub quiet: bool,
+    /// Compute everything, whatever is remembered
+    #[arg(long)]
+    pub fresh: bool,
     pub file: PathBuf,
 }
 
@@ -95,6 +124,9 @@ pub struct CheckArgs {
 pub struct VerifyArgs {
     #[command(flatten)]
     pub common: Common,
+    /// Take results that an earlier run remembered
+    #[arg(long)]
+    pub remembered: bool,
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
 }
@@ -103,6 +135,9 @@ pub struct VerifyArgs {
 pub struct BlessArgs {
     #[command(flatten)]
     pub common: Common,
+    /// Take results that an earlier run remembered
+    #[arg(long)]
+    pub remembered: bool,
     pub file: PathBuf,
 }
 
@@ -120,6 +155,9 @@ pub struct DumpArgs {
 pub struct ReplArgs {
     #[command(flatten)]
     pub common: Common,
+    /// Compute everything, whatever is remembered
+    #[arg(long)]
+    pub fresh: bool,
     /// A program to run first
     pub file: Option<PathBuf>,
 }
@@ -167,22 +205,17 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// `200M`, `2G`, `1.5GB`: bytes, in powers of 1000.
-fn bytes(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let factor = match text[digits.len()..].to_ascii_uppercase().as_str() {
-        "" | "B" => 1.0,
-        "K" | "KB" => 1e3,
-        "M" | "MB" => 1e6,
-        "G" | "GB" => 1e9,
-        "T" | "TB" => 1e12,
-        _ => return Err("write it as a number with K, M, G or T, such as 2G".to_string()),
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| "write it as a number of bytes, such as 500M or 2G".to_string())
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    let units = [("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)];
+    let read = |(unit, seconds): &(&str, f64)| {
+        let number: f64 = text.trim().strip_suffix(unit)?.trim().parse().ok()?;
+        (0.0..1e12).contains(&(number * seconds)).then(|| Duration::from_secs_f64(number * seconds))
     };
-    match digits.parse::<f64>() {
-        Ok(number) if number > 0.0 && number * factor < 1e18 => Ok((number * factor) as u64),
-        _ => Err("write it as a number with K, M, G or T, such as 2G".to_string()),
-    }
+    units.iter().find_map(read).ok_or_else(|| "write it as a number of days or hours, such as 30d or 12h".to_string())
 }
 
 #[cfg(test)]
@@ -197,12 +230,19 @@ mod tests {
 
     #[test]
     fn sizes_are_numbers_with_a_letter() {
-        assert_eq!(bytes("200M"), Ok(200_000_000));
-        assert_eq!(bytes("1.5gb"), Ok(1_500_000_000));
-        assert_eq!(bytes("4096"), Ok(4096));
-        for bad in ["", "M", "2X", "-1G", "0", "nanG", "1e30G"] {
-            assert!(bytes(bad).is_err(), "{bad}");
+        assert_eq!(size("200M"), Ok(200_000_000));
+        assert_eq!(size("1.5gb"), Ok(1_500_000_000));
+        assert_eq!(size("4096"), Ok(4096));
+        for bad in ["", "M", "2X", "-1G", "nanG"] {
+            assert!(size(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn ages_have_a_unit() {
+        assert_eq!(age("2d"), Ok(Duration::from_secs(172_800)));
+        assert_eq!(age("1.5 h"), Ok(Duration::from_secs(5_400)));
+        assert!(age("30").is_err() && age("-1d").is_err() && age("d").is_err());
     }
 
     #[test]

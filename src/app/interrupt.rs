@@ -1,18 +1,57 @@
-//! Ctrl-C: the first press asks the program to stop at its next step, a second one ends the process.
+//! Ctrl-C and polite requests to end: the first asks the program to stop at its next step, a second ends the process.
+//!
+//! A loop that can be gone on with is let finish its round and write a checkpoint, but not for long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use super::INTERRUPTED;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
-/// Ties Ctrl-C (and a polite request to end) to the flag that running programs look at.
-pub fn listen(flag: &Arc<AtomicBool>) {
-    let flag = flag.clone();
-    let pressed = move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
+use super::{INTERRUPTED, TERMINATED};
+use crate::session::remember::loops::Stop;
+
+/// How long a loop may take to come to the end of its round.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Ties the signals to the flags that running programs look at.
+pub fn listen(flag: &Arc<AtomicBool>, stop: &Arc<Stop>) {
+    // Without a handler a signal ends the process at once, which is safe too: files are written atomically.
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
+    let (flag, stop) = (flag.clone(), stop.clone());
+    let hear = move || {
+        for signal in signals.forever() {
+            heard(signal, &flag, &stop);
         }
     };
-    // Without a handler Ctrl-C ends the process at once, which is safe too: files are written atomically.
-    let _ = ctrlc::set_handler(pressed);
+    let _ = std::thread::Builder::new().name("signals".to_string()).spawn(hear);
+}
+
+fn heard(signal: i32, flag: &Arc<AtomicBool>, stop: &Arc<Stop>) {
+    if flag.load(Ordering::Relaxed) || stop.soon.load(Ordering::Relaxed) {
+        std::process::exit(exit_code(signal).into());
+    }
+    stop.signal.store(signal, Ordering::Relaxed);
+    if !stop.looping.load(Ordering::Relaxed) {
+        flag.store(true, Ordering::Relaxed);
+        return;
+    }
+    stop.soon.store(true, Ordering::Relaxed);
+    let flag = flag.clone();
+    let wait = move || {
+        let start = Instant::now();
+        while !flag.load(Ordering::Relaxed) && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        flag.store(true, Ordering::Relaxed);
+    };
+    if std::thread::Builder::new().spawn(wait).is_err() {
+        std::process::exit(exit_code(signal).into());
+    }
+}
+
+/// The exit code of a command that a signal stopped.
+pub fn exit_code(signal: i32) -> u8 {
+    if signal == SIGTERM { TERMINATED } else { INTERRUPTED }
 }

@@ -3,6 +3,7 @@
 //! The only layer that prints, colors, and chooses exit codes. It computes nothing: every command is a few calls
 //! of `session`.
 
+mod cache;
 mod cli;
 mod dump;
 mod info;
@@ -25,6 +26,8 @@ const FAILED: u8 = 1;
 const REFUSED: u8 = 2;
 /// Ctrl-C.
 const INTERRUPTED: u8 = 130;
+/// A polite request to end.
+const TERMINATED: u8 = 143;
 /// Whoever read our output has gone, as a shell reports it.
 const CLOSED: u8 = 141;
 
@@ -57,6 +60,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Explain { code } => pages::explain(code.as_deref()),
         Command::Doc { name } => pages::doc(name.as_deref()),
         Command::Info { kernel } => info::info(kernel),
+        Command::Cache(args) => cache::cache(&args),
         Command::Repl(args) => repl::repl(&args),
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, VerifyArgs};
 use super::output::{complain, report, report_all, report_plain, say, stdout_colors};
-use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, interrupt};
+use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, TERMINATED, interrupt};
 use crate::base::diag::Diagnostic;
 use crate::rt::kernels;
 use crate::session::folder::OutputFolder;
@@ -15,10 +16,10 @@ use crate::session::journal::SharedJournal;
 use crate::session::load::{DiskLoader, Script, read_script};
 use crate::session::provenance::{self, Record};
 use crate::session::world::{Show, TerminalWorld};
-use crate::session::{Failure, Output, Session, Settings, verify as verdicts};
+use crate::session::{Failure, Output, Remember, Session, Settings, verify as verdicts};
 
 /// A session for a script, or for the prompt in the current folder.
-pub fn session(common: &Common, folder: &Path, show: Show) -> Session {
+pub fn session(common: &Common, folder: &Path, show: Show, remember: Remember) -> Session {
     kernels::set_threads(common.threads.map(usize::from));
     let mut overrides = BTreeMap::new();
     overrides.extend(common.overrides.iter().cloned());
@@ -30,11 +31,13 @@ pub fn session(common: &Common, folder: &Path, show: Show) -> Session {
         folder: folder.to_path_buf(),
         memory: common.memory.map(|bytes| bytes as usize),
         disk: common.disk,
+        remember,
     };
-    let (journal, interrupt) = (SharedJournal::default(), Arc::default());
-    interrupt::listen(&interrupt);
+    let (journal, interrupt, stop) = (SharedJournal::default(), Arc::default(), Arc::default());
+    interrupt::listen(&interrupt, &stop);
     let world = TerminalWorld::new(show, OutputFolder::new(&common.out), journal.clone(), interrupt.clone());
-    Session::new(Box::new(DiskLoader::new(folder)), settings, Output { world: Box::new(world), journal, interrupt })
+    let output = Output { world: Box::new(world), journal, interrupt, stop };
+    Session::new(Box::new(DiskLoader::new(folder)), settings, output)
 }
 
 /// A script that has run, well or not.
@@ -46,9 +49,9 @@ struct Ran {
 }
 
 impl Ran {
-    fn start(path: &Path, common: &Common, show: Show) -> Result<Ran, Diagnostic> {
+    fn start(path: &Path, common: &Common, show: Show, remember: Remember) -> Result<Ran, Diagnostic> {
         let script = read_script(path)?;
-        let mut session = session(common, &script.folder(), show);
+        let mut session = session(common, &script.folder(), show, remember);
         let start = Instant::now();
         let failure = session.run_script(&script).err();
         Ok(Ran { session, script, failure, seconds: start.elapsed().as_secs_f64() })
@@ -62,7 +65,9 @@ impl Ran {
             Some(Failure::Check(_)) => REFUSED,
             Some(Failure::Run(_)) => FAILED,
             Some(Failure::Interrupted(_)) if self.session.journal.lock().closed => return CLOSED,
-            Some(Failure::Interrupted(_)) => INTERRUPTED,
+            Some(Failure::Interrupted(_)) => {
+                interrupt::exit_code(self.session.memory.stop.signal.load(Ordering::Relaxed))
+            }
         };
         report_all(&self.session.checker.warnings, sources);
         if let Some(failure) = &self.failure {
@@ -100,7 +105,8 @@ pub fn report_failure(failure: &Failure, sources: &crate::base::span::Sources) {
 pub fn run(args: &RunArgs) -> u8 {
     let loud = !args.quiet;
     let show = Show { prints: loud, expectations: loud, progress: loud, color: stdout_colors() };
-    let ran = match Ran::start(&args.file, &args.common, show) {
+    let remember = if args.fresh { Remember::Fresh } else { Remember::On };
+    let ran = match Ran::start(&args.file, &args.common, show, remember) {
         Ok(ran) => ran,
         Err(diagnostic) => return refuse(&diagnostic),
     };
@@ -110,6 +116,9 @@ pub fn run(args: &RunArgs) -> u8 {
     }
     let notes = ran.record(&args.common);
     let verdict = verdicts::verdict(&ran.session, &notes);
+    if let (true, Some(saved)) = (loud, ran.session.memory.tally.shown()) {
+        complain(&saved);
+    }
     if loud && !verdict.is_good() {
         complain(&format!("{} of {} expectations do not hold", verdict.failures.len(), verdict.judged));
         notes.iter().for_each(|note| complain(&format!("  {note}")));
@@ -148,16 +157,21 @@ pub fn verify(args: &VerifyArgs) -> u8 {
     let show = Show { prints: false, expectations: true, progress: true, color: stdout_colors() };
     for path in &args.files {
         say(&path.display().to_string());
-        let code = match Ran::start(path, &args.common, show) {
+        let code = match Ran::start(path, &args.common, show, if_asked(args.remembered)) {
             Ok(ran) => verify_one(&ran, &args.common),
             Err(diagnostic) => refuse(&diagnostic),
         };
-        if matches!(code, INTERRUPTED | CLOSED) {
+        if matches!(code, INTERRUPTED | TERMINATED | CLOSED) {
             return code;
         }
         worst = worst.max(code);
     }
     worst
+}
+
+/// What judges a program computes it, unless the person says otherwise.
+fn if_asked(remembered: bool) -> Remember {
+    if remembered { Remember::On } else { Remember::Off }
 }
 
 fn verify_one(ran: &Ran, common: &Common) -> u8 {
@@ -179,7 +193,7 @@ fn verify_one(ran: &Ran, common: &Common) -> u8 {
 
 pub fn bless(args: &BlessArgs) -> u8 {
     let show = Show { prints: false, expectations: false, progress: true, color: false };
-    let ran = match Ran::start(&args.file, &args.common, show) {
+    let ran = match Ran::start(&args.file, &args.common, show, if_asked(args.remembered)) {
         Ok(ran) => ran,
         Err(diagnostic) => return refuse(&diagnostic),
     };

@@ -24,6 +24,8 @@ pub enum AxisKind {
 struct Entry {
     shown: String,
     kind: AxisKind,
+    /// What names the axis among all axes, in every process; a fresh axis has none.
+    key: Option<String>,
 }
 
 #[derive(Default)]
@@ -48,7 +50,7 @@ impl Axis {
             return axis;
         }
         let axis = Axis(table.entries.len() as u32);
-        table.entries.push(Entry { shown: name.to_string(), kind: AxisKind::Named });
+        table.entries.push(Entry { shown: name.to_string(), kind: AxisKind::Named, key: Some(key.clone()) });
         table.by_key.insert(key, axis);
         axis
     }
@@ -57,8 +59,21 @@ impl Axis {
     pub fn fresh(shown: &str, kind: AxisKind) -> Axis {
         let mut table = table();
         let axis = Axis(table.entries.len() as u32);
-        table.entries.push(Entry { shown: shown.to_string(), kind });
+        table.entries.push(Entry { shown: shown.to_string(), kind, key: None });
         axis
+    }
+
+    /// What names a declared axis in every process: `pos`, or `std.sae::rank`. `None` for a fresh one.
+    pub fn key(self) -> Option<String> {
+        table().entries[self.0 as usize].key.clone()
+    }
+
+    /// The axis of a `key` from this or another process.
+    pub fn of_key(key: &str) -> Axis {
+        match key.rsplit_once("::") {
+            Some((module, name)) => Axis::named(module, name),
+            None => Axis::named("", key),
+        }
     }
 
     pub fn kind(self) -> AxisKind {
@@ -83,7 +98,8 @@ impl fmt::Display for Axis {
 }
 
 impl fmt::Debug for Axis {
+    /// The key where there is one, so that two axes never look the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.shown())
+        f.pad(&self.key().unwrap_or_else(|| format!("{}~{}", self.shown(), self.0)))
     }
 }

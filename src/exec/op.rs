@@ -82,9 +82,17 @@ fn zero(dtype: DType) -> Value {
     }
 }
 
+/// A loop keeps its values as they are represented.
+fn looping(op: &Op) -> bool {
+    matches!(op, Op::Builtin { name, .. } if name.starts_with("loop_"))
+}
+
 pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Result<Vec<Value>> {
     if let Op::Sweep { sweep, .. } = op {
         return sweep::execute(ctx, sweep, &[], args);
+    }
+    if looping(op) {
+        return builtin(ctx, op, args);
     }
     if args.iter().any(|arg| matches!(arg, Value::Chunked(_))) {
         return chunked::execute(ctx, op, args, dests);
@@ -95,11 +103,8 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
     match op {
         Op::Kernel { kernel, .. } => elementwise::run(kernel, None, args),
         Op::Builtin { name: "add_at", axes, .. } => add_at(axes, args).map(|sum| vec![sum]),
-        Op::Builtin { name, axes, .. } => {
-            let builtin = table::lookup(name).ok_or_else(|| internal(format!("no builtin is called `{name}`")))?;
-            let args = if KEEP_ITEMS.contains(name) { args } else { chunked::plain_items(args)? };
-            (builtin.run)(ctx, axes, &args)
-        }
+        Op::Builtin { name, .. } if KEEP_ITEMS.contains(name) => builtin(ctx, op, args),
+        Op::Builtin { .. } => builtin(ctx, op, chunked::plain_items(args)?),
         Op::MakeRecord(_) => Ok(vec![Value::Record(Arc::new(args))]),
         Op::MakeList(_) => Ok(vec![Value::List(Arc::new(args))]),
         Op::Undef => Ok(dests.iter().map(|ty| undefined(ty)).collect()),
@@ -116,8 +121,15 @@ fn add_at(axes: &[crate::base::axis::Axis], mut args: Vec<Value>) -> Result<Valu
     let (index, part) = (int(&args, 2)?, args.swap_remove(1));
     index::add_at(args.swap_remove(0), axis, &part, index).map(Value::from)
 }
+
 /// Builtins on lists that pass items on without reading them.
 const KEEP_ITEMS: &[&str] = &["list_push", "list_get", "list_len"];
+
+fn builtin(ctx: &mut Ctx, op: &Op, args: Vec<Value>) -> Result<Vec<Value>> {
+    let Op::Builtin { name, axes, .. } = op else { return Err(internal("not a builtin")) };
+    let builtin = table::lookup(name).ok_or_else(|| internal(format!("no builtin is called `{name}`")))?;
+    (builtin.run)(ctx, axes, &args)
+}
 
 /// An operation on scalars (or texts) directly; on tensors as a kernel of one step.
 fn elementwise_op(op: ScalarOp, args: Vec<Value>) -> Result<Vec<Value>> {

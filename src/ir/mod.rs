@@ -40,7 +40,7 @@ pub struct Global {
     pub ty: Type,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Function {
     pub name: String,
     pub params: Vec<LocalId>,
@@ -285,7 +285,7 @@ impl Op {
     }
 
     /// A clone whose blocks are empty, so that operand walks of loops stay cheap.
-    fn clone_shallow(&self) -> Op {
+    pub fn clone_shallow(&self) -> Op {
         match self {
             Op::If { cond, .. } => Op::If { cond: *cond, then: Block::default(), other: Block::default() },
             Op::For { var, lo, hi, carried, .. } => {
@@ -440,4 +440,16 @@ pub fn builtin_is_pure(name: &str) -> bool {
 }
 
 /// The names of the builtins with an effect.
-pub const EFFECTS: &[&str] = &["print", "report", "plot", "assert", "write_npy", "write_safetensors", "expect_value"];
+pub const EFFECTS: &[&str] = &[
+    "print",
+    "report",
+    "plot",
+    "assert",
+    "write_npy",
+    "write_safetensors",
+    "expect_value",
+    "loop_start",
+    "loop_due",
+    "loop_save",
+    "loop_end",
+];

@@ -14,6 +14,7 @@ pub mod inline;
 mod last_round;
 #[cfg(test)]
 mod random;
+pub mod resume;
 mod returns;
 pub mod simplify;
 mod slices;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::{Error, Result, code};
+use super::value::Value;
 
 /// Where printed text, progress and files go. The session implements it for a terminal, the tests for a buffer.
 pub trait World: Send {
@@ -17,6 +18,19 @@ pub trait World: Send {
     fn note(&mut self, _text: &str) {}
     /// An expectation was judged.
     fn expectation(&mut self, outcome: Expectation);
+    /// Loop `number` of an item begins, over `lo..hi`, from the values `inits`: where to begin instead, if it was
+    /// interrupted before.
+    fn loop_start(&mut self, _number: i64, _lo: i64, _hi: i64, _inits: &[Value]) -> Option<(i64, Vec<Value>)> {
+        None
+    }
+    /// Does the world want the values of the loop that runs? Asked at the beginning of each round.
+    fn loop_due(&mut self) -> bool {
+        false
+    }
+    /// The values at the beginning of round `round`.
+    fn loop_save(&mut self, _number: i64, _round: i64, _values: &[Value]) {}
+    /// The loop has ended with these values.
+    fn loop_end(&mut self, _number: i64, _hi: i64, _values: &[Value]) {}
 }
 
 /// The outcome of one line of an `expect` block.

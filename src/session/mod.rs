@@ -12,10 +12,13 @@ pub mod journal;
 pub mod load;
 pub mod machine;
 pub mod provenance;
+pub mod recall;
+pub mod remember;
 pub mod run;
 pub mod verify;
 pub mod world;
 
 pub use engines::EngineKind;
 pub use fault::Failure;
+pub use remember::Remember;
 pub use run::{Outcome, Output, Session, Settings};

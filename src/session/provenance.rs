@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::folder::{OutputFolder, sha256};
 use super::load::Script;
 use super::machine::Machine;
+use super::remember::{Recalled, Resumed};
 use super::run::Session;
 use crate::rt::error::Result;
 
@@ -59,6 +60,12 @@ pub struct File {
 pub struct Run {
     pub finished: bool,
     pub seconds: f64,
+    /// Results of earlier runs that were not computed again, with the time that they took then.
+    #[serde(default)]
+    pub remembered: Vec<Recalled>,
+    /// What went on from where an earlier run was interrupted.
+    #[serde(default)]
+    pub resumed: Vec<Resumed>,
 }
 
 /// The name of the record of `positional_variance.exp`.
@@ -102,7 +109,12 @@ pub fn record(session: &Session, script: &Script, seconds: f64, finished: bool) 
             .iter()
             .map(|file| File { path: file.path.clone(), sha256: file.sha256.clone(), bytes: file.bytes })
             .collect(),
-        run: Run { finished, seconds },
+        run: Run {
+            finished,
+            seconds,
+            remembered: session.memory.tally.recalled.clone(),
+            resumed: session.memory.tally.resumed.clone(),
+        },
     }
 }
 

@@ -14,6 +14,9 @@ use super::engines::EngineKind;
 use super::fault::{Failure, failure};
 use super::journal::SharedJournal;
 use super::load::Script;
+use super::remember::loops::Stop;
+use super::remember::watch::WatchedWorld;
+use super::remember::{Memory, Remember};
 use super::world::BufferWorld;
 use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;
@@ -40,6 +43,8 @@ pub struct Settings {
     pub memory: Option<usize>,
     /// `--disk`: the most bytes that the store of intermediate results may take.
     pub disk: Option<u64>,
+    /// What becomes of results of other runs, and of this one.
+    pub remember: Remember,
 }
 
 /// Where a session's output goes, and how it is stopped.
@@ -47,12 +52,14 @@ pub struct Output {
     pub world: Box<dyn World>,
     pub journal: SharedJournal,
     pub interrupt: Arc<AtomicBool>,
+    pub stop: Arc<Stop>,
 }
 
 impl Output {
     /// Keeps everything in memory.
     pub fn buffer(world: &BufferWorld) -> Output {
-        Output { world: Box::new(world.clone()), journal: world.journal.clone(), interrupt: Arc::default() }
+        let journal = world.journal.clone();
+        Output { world: Box::new(world.clone()), journal, interrupt: Arc::default(), stop: Arc::default() }
     }
 }
 
@@ -85,6 +92,7 @@ pub struct Session {
     ready: Module,
     engine: Box<dyn Engine>,
     pub globals: Vec<Value>,
+    pub memory: Memory,
     pub ctx: Ctx,
     /// The text that was entered last.
     pub file: FileId,
@@ -113,7 +121,17 @@ impl pass::Derivatives for Clauses<'_> {
 impl Session {
     pub fn new(loader: Box<dyn Loader>, settings: Settings, output: Output) -> Session {
         let options = Options { overrides: settings.overrides.clone(), strict: settings.strict };
-        let mut ctx = Ctx::new(output.world);
+        let (memory, note) = Memory::new(
+            settings.remember,
+            settings.engine,
+            settings.check_finite,
+            output.stop,
+            output.interrupt.clone(),
+        );
+        let mut ctx = Ctx::new(Box::new(WatchedWorld { inner: output.world, watch: memory.watch.clone() }));
+        if let Some(note) = note {
+            ctx.world.note(&note);
+        }
         ctx.interrupt = output.interrupt;
         ctx.check_finite = settings.check_finite;
         ctx.memory_limit = super::machine::bound_memory(settings.memory, settings.disk);
@@ -126,6 +144,7 @@ impl Session {
             passes: Passes::new(),
             ready: Module::default(),
             globals: Vec::new(),
+            memory,
             ctx,
             file: FileId(0),
         }
@@ -172,6 +191,9 @@ impl Session {
         let mut module = std::mem::take(&mut self.checker.module);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             self.passes.lower(&mut module, func, &mut Clauses(&mut self.checker))?;
+            let mut function = std::mem::take(&mut module.functions[func.0 as usize]);
+            pass::resume::resumable(&module, &mut function);
+            module.functions[func.0 as usize] = function;
             self.passes.optimise(&module, func, &mut self.ready)
         }));
         self.checker.module = module;
@@ -181,15 +203,29 @@ impl Session {
     /// Runs a text to its end or its first failure.
     pub fn enter(&mut self, name: &str, text: &str) -> Result<Vec<Outcome>, Failure> {
         let units = self.prepare(name, text)?;
-        units.iter().map(|unit| self.run_unit(unit)).collect()
+        let folder = self.ctx.folder.clone();
+        self.memory.begin_program(&folder, name);
+        let outcomes = units.iter().map(|unit| self.run_unit(unit)).collect();
+        self.memory.end_program();
+        outcomes
     }
 
     pub fn run_script(&mut self, script: &Script) -> Result<Vec<Outcome>, Failure> {
         self.enter(&script.name, &script.text)
     }
 
+    /// Runs an item, unless its results are known.
     pub fn run_unit(&mut self, unit: &Unit) -> Result<Outcome, Failure> {
         self.globals.resize(self.checker.module.globals.len(), Value::None);
+        match self.recall(unit)? {
+            Some(outcome) => Ok(outcome),
+            None => self.execute(unit, false),
+        }
+    }
+
+    /// Runs an item; `muted` if all but its values is known.
+    pub(super) fn execute(&mut self, unit: &Unit, muted: bool) -> Result<Outcome, Failure> {
+        let watched = self.begin_unit(unit, muted)?;
         let before = self.globals.clone();
         let start = Instant::now();
         let outcome = match self.unset_global(unit.func) {
@@ -197,15 +233,21 @@ impl Session {
             None => self.call(unit.func),
         };
         let time = start.elapsed();
-        let values = outcome.map_err(|fault| {
+        if outcome.is_err() {
             self.globals = before;
+        }
+        self.stand_back(&watched);
+        let values = outcome.map_err(|fault| {
             self.ctx.depth = 0;
-            failure(fault, unit.span, &self.checker.sources)
+            let mut failure = failure(fault, unit.span, &self.checker.sources);
+            self.failed_unit(&mut failure);
+            failure
         })?;
         if self.ctx.interrupt.load(Ordering::Relaxed) && self.journal.lock().closed {
             let stop = Diagnostic::plain(code::INTERRUPTED, "the reader of the output has gone");
             return Err(Failure::Interrupted(Box::new(stop)));
         }
+        self.finished_unit(unit, watched);
         let result = unit.shown.clone().filter(|_| unit.kind == UnitKind::Expression).map(|shown| (shown, values));
         Ok(Outcome { kind: unit.kind, names: unit.names.clone(), result, time })
     }
@@ -271,8 +313,10 @@ impl Session {
     /// What was read, from the inputs that are open.
     pub fn inputs_read(&self) -> Vec<InputRead> {
         let mut found: Vec<InputRead> = Vec::new();
-        for value in &self.globals {
-            if let Value::File(file) = value {
+        for (number, value) in self.globals.iter().enumerate() {
+            if let Some(read) = self.memory.looked_up.get(&GlobalId(number as u32)) {
+                found.push(read.clone());
+            } else if let Value::File(file) = value {
                 let read = InputRead {
                     name: file.name.clone(),
                     path: file.path.display().to_string(),

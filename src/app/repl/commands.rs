@@ -144,7 +144,7 @@ impl Prompt {
         };
         let entries = std::mem::take(&mut self.accepted);
         let folder = self.session.ctx.folder.clone();
-        let mut fresh = Prompt::new(&self.common);
+        let mut fresh = Prompt::new(&self.common, self.session.settings.remember);
         fresh.session.ctx.folder = folder;
         fresh.words = self.words.clone();
         let quiet = fresh.replay(&entries);

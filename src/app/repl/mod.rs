@@ -23,7 +23,7 @@ use crate::base::span::FileId;
 use crate::check::Unit;
 use crate::session::load::read_script;
 use crate::session::world::Show;
-use crate::session::{Failure, Session};
+use crate::session::{Failure, Remember, Session};
 use crate::syntax::ast::{Item, ItemKind, Pattern, Stmt, StmtKind};
 use crate::syntax::parse;
 use helper::{PromptHelper, Words};
@@ -43,7 +43,7 @@ pub(super) struct Prompt {
 type LineEditor = Editor<PromptHelper, FileHistory>;
 
 pub fn repl(args: &ReplArgs) -> u8 {
-    let mut prompt = Prompt::new(&args.common);
+    let mut prompt = Prompt::new(&args.common, if args.fresh { Remember::Fresh } else { Remember::On });
     if let Some(path) = &args.file
         && let Err(code) = prompt.load(path)
     {
@@ -101,10 +101,10 @@ fn keep_history(editor: &mut LineEditor, path: &Path) {
 }
 
 impl Prompt {
-    fn new(common: &Common) -> Prompt {
+    fn new(common: &Common, remember: Remember) -> Prompt {
         let show = Show { prints: true, expectations: true, progress: true, color: stdout_colors() };
         let mut prompt = Prompt {
-            session: session(common, Path::new("."), show),
+            session: session(common, Path::new("."), show, remember),
             common: common.clone(),
             words: Words::default(),
             accepted: Vec::new(),
@@ -161,7 +161,7 @@ impl Prompt {
     }
 
     fn run_text(&mut self, name: &str, text: &str) -> bool {
-        self.session.ctx.interrupt.store(false, Ordering::Relaxed);
+        self.calm();
         let good = match self.session.prepare(name, text) {
             Err(failure) => self.fail(&failure),
             Ok(units) => {
@@ -173,9 +173,15 @@ impl Prompt {
                 good
             }
         };
-        self.session.ctx.interrupt.store(false, Ordering::Relaxed);
+        self.calm();
         self.learn();
         good
+    }
+
+    /// Whatever asked for an end asked for that of the entry before.
+    fn calm(&self) {
+        self.session.memory.stop.soon.store(false, Ordering::Relaxed);
+        self.session.ctx.interrupt.store(false, Ordering::Relaxed);
     }
 
     fn run_units(&mut self, units: &[Unit]) -> bool {

@@ -7,6 +7,7 @@ mod attending;
 mod chunks;
 mod joining;
 mod judge;
+mod looping;
 mod making;
 mod ordering;
 mod parts;
@@ -35,6 +36,7 @@ pub const GROUPS: &[&[Builtin]] = &[
     writing::TABLE,
     words::TABLE,
     judge::TABLE,
+    looping::TABLE,
 ];
 
 /// The arguments of one call.
