@@ -73,6 +73,9 @@ pub struct RunArgs {
     /// Show nothing but errors
     #[arg(long, short)]
     pub quiet: bool,
+    /// Show at the end where time and memory went, by line; with a file, write it there as JSON
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub profile: Option<PathBuf>,
     pub file: PathBuf,
 }
 

@@ -9,6 +9,7 @@ mod info;
 mod interrupt;
 mod output;
 mod pages;
+mod profile;
 mod repl;
 mod run;
 

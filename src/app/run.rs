@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, VerifyArgs};
 use super::output::{complain, report, report_all, report_plain, say, stdout_colors};
+use super::profile;
 use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, interrupt};
 use crate::base::diag::Diagnostic;
 use crate::rt::kernels;
@@ -18,7 +19,7 @@ use crate::session::world::{Show, TerminalWorld};
 use crate::session::{Failure, Output, Session, Settings, verify as verdicts};
 
 /// A session for a script, or for the prompt in the current folder.
-pub fn session(common: &Common, folder: &Path, show: Show) -> Session {
+pub fn session(common: &Common, folder: &Path, show: Show, profile: bool) -> Session {
     kernels::set_threads(common.threads.map(usize::from));
     let mut overrides = BTreeMap::new();
     overrides.extend(common.overrides.iter().cloned());
@@ -28,6 +29,7 @@ pub fn session(common: &Common, folder: &Path, show: Show) -> Session {
         strict: false,
         check_finite: common.check_finite,
         folder: folder.to_path_buf(),
+        profile,
     };
     let (journal, interrupt) = (SharedJournal::default(), Arc::default());
     interrupt::listen(&interrupt);
@@ -45,8 +47,12 @@ struct Ran {
 
 impl Ran {
     fn start(path: &Path, common: &Common, show: Show) -> Result<Ran, Diagnostic> {
+        Ran::measured(path, common, show, false)
+    }
+
+    fn measured(path: &Path, common: &Common, show: Show, profile: bool) -> Result<Ran, Diagnostic> {
         let script = read_script(path)?;
-        let mut session = session(common, &script.folder(), show);
+        let mut session = session(common, &script.folder(), show, profile);
         let start = Instant::now();
         let failure = session.run_script(&script).err();
         Ok(Ran { session, script, failure, seconds: start.elapsed().as_secs_f64() })
@@ -98,13 +104,18 @@ pub fn report_failure(failure: &Failure, sources: &crate::base::span::Sources) {
 pub fn run(args: &RunArgs) -> u8 {
     let loud = !args.quiet;
     let show = Show { prints: loud, expectations: loud, progress: loud, color: stdout_colors() };
-    let ran = match Ran::start(&args.file, &args.common, show) {
+    let ran = match Ran::measured(&args.file, &args.common, show, args.profile.is_some()) {
         Ok(ran) => ran,
         Err(diagnostic) => return refuse(&diagnostic),
     };
     let code = ran.report();
     if code == CLOSED {
         return code;
+    }
+    if let Some(file) = &args.profile
+        && let Err(error) = profile::show(&ran.session, ran.seconds, file)
+    {
+        complain(&format!("warning: the profile was not written: {error}"));
     }
     let notes = ran.record(&args.common);
     let verdict = verdicts::verdict(&ran.session, &notes);

@@ -24,6 +24,7 @@ pub struct Aligned<T> {
 impl<T: bytemuck::Pod> Aligned<T> {
     pub fn zeros(len: usize) -> Aligned<T> {
         let count = lines_for::<T>(len);
+        super::profile::allocated(count * 64);
         let lines = match take(count) {
             Some(mut lines) => {
                 lines[..count].fill(Line([0; 64]));
@@ -37,6 +38,7 @@ impl<T: bytemuck::Pod> Aligned<T> {
     /// An array of unspecified contents, for a caller that writes every element.
     pub fn scratch(len: usize) -> Aligned<T> {
         let count = lines_for::<T>(len);
+        super::profile::allocated(count * 64);
         let mut lines = take(count).unwrap_or_else(|| bytemuck::zeroed_vec(count));
         // In tests an element that nobody wrote must not look like a plausible number.
         if cfg!(test) {

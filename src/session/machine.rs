@@ -51,6 +51,13 @@ pub fn memory_limit() -> usize {
     kib.map_or(usize::MAX, |kib| kib / 4 * 3 * 1024)
 }
 
+/// The most memory that this process has had, in bytes.
+pub fn peak_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,6 +36,8 @@ pub struct Settings {
     pub check_finite: bool,
     /// What paths of inputs are relative to.
     pub folder: PathBuf,
+    /// `--profile`: measure where time and memory go.
+    pub profile: bool,
 }
 
 /// Where a session's output goes, and how it is stopped.
@@ -115,6 +117,7 @@ impl Session {
         ctx.memory_limit = super::machine::memory_limit();
         crate::rt::tensor::set_memory_limit(ctx.memory_limit);
         ctx.folder = settings.folder.clone();
+        ctx.profile = settings.profile.then(Default::default);
         Session {
             checker: Checker::new(loader, options),
             engine: settings.engine.start(),
@@ -189,10 +192,16 @@ impl Session {
         self.globals.resize(self.checker.module.globals.len(), Value::None);
         let before = self.globals.clone();
         let start = Instant::now();
+        if let Some(profile) = &self.ctx.profile {
+            profile.begin_unit(unit.span);
+        }
         let outcome = match self.unset_global(unit.func) {
             Some(fault) => Err(fault),
             None => self.call(unit.func),
         };
+        if let Some(profile) = &self.ctx.profile {
+            profile.end_unit();
+        }
         let time = start.elapsed();
         let values = outcome.map_err(|fault| {
             self.globals = before;

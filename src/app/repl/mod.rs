@@ -104,7 +104,7 @@ impl Prompt {
     fn new(common: &Common) -> Prompt {
         let show = Show { prints: true, expectations: true, progress: true, color: stdout_colors() };
         let mut prompt = Prompt {
-            session: session(common, Path::new("."), show),
+            session: session(common, Path::new("."), show, false),
             common: common.clone(),
             words: Words::default(),
             accepted: Vec::new(),
