@@ -24,6 +24,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Run a program and write the numbers it found into its expectations
     Bless(BlessArgs),
+    /// Show what a program will need (shapes, products, passes, memory) before anything of it runs
+    Plan(PlanArgs),
     /// Show a program at one stage of the compiler
     Dump(DumpArgs),
     /// Explain an error code
@@ -104,6 +106,17 @@ pub struct BlessArgs {
 }
 
 #[derive(Args, Clone, Debug)]
+pub struct PlanArgs {
+    /// Replace the value of a top-level `let` or the size of an axis
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub overrides: Vec<(String, String)>,
+    /// Memory that a run may use, such as 2G: the plan is held against it
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
+    pub file: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
 pub struct DumpArgs {
     #[arg(long, value_enum)]
     pub stage: Stage,
@@ -164,6 +177,22 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// `200M`, `2G`: powers of 1000, as every size that is shown.
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || "write it as a number with K, M or G behind it, such as 2G".to_string();
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()));
+    let factor = match unit.trim().to_ascii_uppercase().trim_end_matches('B') {
+        "" => 1.0,
+        "K" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    Ok((number * factor) as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +201,12 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!((size("200M"), size("1.5GB"), size("12")), (Ok(200_000_000), Ok(1_500_000_000), Ok(12)));
+        assert!(size("2X").is_err() && size("G").is_err());
     }
 
     #[test]

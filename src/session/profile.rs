@@ -231,7 +231,8 @@ mod tests {
         for engine in [EngineKind::Jit, EngineKind::Interp] {
             let report = profiled(engine, TEXT);
             let at = |line: usize| report.lines.iter().find(|found| found.line == line && found.file == "a.exp");
-            assert_eq!(at(5).map(|line| line.cost.largest_bytes), Some(300 * 300 * 4));
+            // Bytes are counted for the whole process, so only `tests/cli.rs` can look at them.
+            assert!(at(5).is_some_and(|line| line.cost.calls > 0));
             let softmax = at(6).unwrap();
             assert!(softmax.library.iter().all(|line| line.file.starts_with("std.")));
             assert!(!softmax.library.is_empty(), "what softmax is made of is listed below it");
