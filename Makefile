@@ -5,7 +5,7 @@ BINARY := $(or $(CARGO_TARGET_DIR),target)/release/locus
 DEMO := examples/positional_variance.exp
 DEMO_OUT := out/positional_variance
 
-.PHONY: demo test check-full build setup clean
+.PHONY: demo test check-full bench build setup clean
 
 demo: build
 	$(BINARY) run --out $(DEMO_OUT) $(DEMO)
@@ -20,6 +20,11 @@ test: build
 check-full: build
 	.ci/test full
 	$(BINARY) verify --out out/check-full $(wildcard examples/*.exp)
+	LOCUS_BENCH_FULL=1 cargo bench --bench engine
+
+# On two idle cores; LOCUS_BENCH_RUNS=3 for a quick look. Ratios go to docs/performance.md and target/bench.json.
+bench: build
+	cargo bench --bench engine
 
 build: setup
 	cargo build --release

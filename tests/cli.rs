@@ -348,3 +348,26 @@ fn the_prompt_saves_a_program_that_runs() {
     let ran = folder.locus(&["run", "kept.exp"]).expect(0, &[]);
     assert_eq!(ran.out, "x is 3\n");
 }
+
+const PRODUCT: &str = "use std.random: normal\naxis m = 400, k = 300, n = 200\nlet a = normal[m, k](root, \"a\")\n\
+                       let b = normal[k, n](root, \"b\")\nlet c = a @[k] b\nprint(\"{mean[m, n](c)}\")\n";
+
+#[test]
+fn a_profile_names_lines_and_fits_its_terminal() {
+    let folder = Folder::new();
+    folder.file("p.exp", PRODUCT);
+    let plain = folder.locus(&["run", "p.exp"]).expect(0, &[]);
+    assert!(!plain.err.contains("profile"), "{plain:?}");
+    let mut command = folder.command(&["run", "--profile", "p.exp"]);
+    let ran = Ran::from(command.env("COLUMNS", "60").env("NO_COLOR", "1").output().unwrap());
+    let ran = ran.expect(0, &["p.exp:5", "std.random:", "product", "share"]);
+    assert_eq!(ran.out, plain.out, "a profile never mixes with what the program prints");
+    assert!(ran.err.lines().skip(2).all(|line| line.chars().count() <= 60), "{}", ran.err);
+    folder.locus(&["run", "--profile=p.json", "p.exp"]).expect(0, &[]);
+    let text = folder.text("p.json");
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let lines = found["lines"].as_array().unwrap();
+    let product = lines.iter().find(|line| line["line"] == 5).unwrap();
+    assert_eq!(product["largest_bytes"], 400 * 200 * 4);
+    assert!(product["seconds"].as_f64().unwrap() > 0.0);
+}

@@ -26,6 +26,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Run a program and write the numbers it found into its expectations
     Bless(BlessArgs),
+    /// Show what a program will need (shapes, products, passes, memory) before anything of it runs
+    Plan(PlanArgs),
     /// Show a program at one stage of the compiler
     Dump(DumpArgs),
     /// Explain an error code
@@ -108,6 +110,9 @@ pub struct RunArgs {
     /// Compute everything, whatever is remembered
     #[arg(long)]
     pub fresh: bool,
+    /// Show at the end where time and memory went, by line; with a file, write it there as JSON
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub profile: Option<PathBuf>,
     pub file: PathBuf,
 }
 
@@ -138,6 +143,17 @@ pub struct BlessArgs {
     /// Take results that an earlier run remembered
     #[arg(long)]
     pub remembered: bool,
+    pub file: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct PlanArgs {
+    /// Replace the value of a top-level `let` or the size of an axis
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub overrides: Vec<(String, String)>,
+    /// Memory that a run may use, such as 2G: the plan is held against it
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
     pub file: PathBuf,
 }
 

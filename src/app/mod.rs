@@ -10,6 +10,8 @@ mod info;
 mod interrupt;
 mod output;
 mod pages;
+mod plan;
+mod profile;
 mod repl;
 mod run;
 
@@ -56,6 +58,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Check(args) => run::check(&args),
         Command::Verify(args) => run::verify(&args),
         Command::Bless(args) => run::bless(&args),
+        Command::Plan(args) => plan::plan(&args),
         Command::Dump(args) => dump::dump(&args),
         Command::Explain { code } => pages::explain(code.as_deref()),
         Command::Doc { name } => pages::doc(name.as_deref()),

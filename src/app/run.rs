@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, VerifyArgs};
 use super::output::{complain, report, report_all, report_plain, say, stdout_colors};
+use super::profile;
 use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, TERMINATED, interrupt};
 use crate::base::diag::Diagnostic;
 use crate::rt::kernels;
@@ -19,7 +20,7 @@ use crate::session::world::{Show, TerminalWorld};
 use crate::session::{Failure, Output, Remember, Session, Settings, verify as verdicts};
 
 /// A session for a script, or for the prompt in the current folder.
-pub fn session(common: &Common, folder: &Path, show: Show, remember: Remember) -> Session {
+pub fn session(common: &Common, folder: &Path, show: Show, remember: Remember, profile: bool) -> Session {
     kernels::set_threads(common.threads.map(usize::from));
     let mut overrides = BTreeMap::new();
     overrides.extend(common.overrides.iter().cloned());
@@ -32,6 +33,7 @@ pub fn session(common: &Common, folder: &Path, show: Show, remember: Remember) -
         memory: common.memory.map(|bytes| bytes as usize),
         disk: common.disk,
         remember,
+        profile,
     };
     let (journal, interrupt, stop) = (SharedJournal::default(), Arc::default(), Arc::default());
     interrupt::listen(&interrupt, &stop);
@@ -50,8 +52,18 @@ struct Ran {
 
 impl Ran {
     fn start(path: &Path, common: &Common, show: Show, remember: Remember) -> Result<Ran, Diagnostic> {
+        Ran::measured(path, common, show, remember, false)
+    }
+
+    fn measured(
+        path: &Path,
+        common: &Common,
+        show: Show,
+        remember: Remember,
+        profile: bool,
+    ) -> Result<Ran, Diagnostic> {
         let script = read_script(path)?;
-        let mut session = session(common, &script.folder(), show, remember);
+        let mut session = session(common, &script.folder(), show, remember, profile);
         let start = Instant::now();
         let failure = session.run_script(&script).err();
         Ok(Ran { session, script, failure, seconds: start.elapsed().as_secs_f64() })
@@ -106,13 +118,18 @@ pub fn run(args: &RunArgs) -> u8 {
     let loud = !args.quiet;
     let show = Show { prints: loud, expectations: loud, progress: loud, color: stdout_colors() };
     let remember = if args.fresh { Remember::Fresh } else { Remember::On };
-    let ran = match Ran::start(&args.file, &args.common, show, remember) {
+    let ran = match Ran::measured(&args.file, &args.common, show, remember, args.profile.is_some()) {
         Ok(ran) => ran,
         Err(diagnostic) => return refuse(&diagnostic),
     };
     let code = ran.report();
     if code == CLOSED {
         return code;
+    }
+    if let Some(file) = &args.profile
+        && let Err(error) = profile::show(&ran.session, ran.seconds, file)
+    {
+        complain(&format!("warning: the profile was not written: {error}"));
     }
     let notes = ran.record(&args.common);
     let verdict = verdicts::verdict(&ran.session, &notes);

@@ -1,5 +1,7 @@
 //! Places in source text.
 
+use std::collections::HashMap;
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Default)]
 pub struct FileId(pub u32);
 
@@ -33,17 +35,63 @@ pub struct Source {
 /// All texts of a session.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    files: Vec<Source>,
+    files: Vec<Entry>,
+    called: HashMap<(FileId, Span), FileId>,
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    Text(Source),
+    /// The text of another entry, as it was read for one call: the same places, told apart by who called.
+    Called {
+        file: FileId,
+        from: Span,
+    },
 }
 
 impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
-        self.files.push(Source { name: name.into(), text: text.into() });
+        self.files.push(Entry::Text(Source { name: name.into(), text: text.into() }));
         FileId(self.files.len() as u32 - 1)
     }
 
+    /// Another number for `file`, which says that its code stands there because of the call at `from`.
+    pub fn called(&mut self, file: FileId, from: Span) -> FileId {
+        if let Some(&known) = self.called.get(&(file, from)) {
+            return known;
+        }
+        self.files.push(Entry::Called { file, from });
+        let id = FileId(self.files.len() as u32 - 1);
+        self.called.insert((file, from), id);
+        id
+    }
+
+    /// The call because of which code stands there, if it was noted.
+    pub fn caller(&self, file: FileId) -> Option<Span> {
+        match self.files.get(file.0 as usize) {
+            Some(Entry::Called { from, .. }) => Some(*from),
+            _ => None,
+        }
+    }
+
+    /// The number that `file` was added under.
+    pub fn original(&self, file: FileId) -> FileId {
+        match self.files.get(file.0 as usize) {
+            Some(Entry::Called { file, .. }) => self.original(*file),
+            _ => file,
+        }
+    }
+
     pub fn get(&self, file: FileId) -> &Source {
-        &self.files[file.0 as usize]
+        match &self.files[file.0 as usize] {
+            Entry::Text(source) => source,
+            Entry::Called { file, .. } => self.get(*file),
+        }
+    }
+
+    /// Is the text a module of the standard library?
+    pub fn is_library(&self, file: FileId) -> bool {
+        self.get(file).name.starts_with("std.")
     }
 
     pub fn len(&self) -> usize {
@@ -66,5 +114,25 @@ impl Sources {
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
         (line, column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_read_for_a_call_is_the_same_text_and_knows_the_call() {
+        let mut sources = Sources::default();
+        let library = sources.add("std.x", "fn f() { 1 }");
+        let user = sources.add("a.exp", "let x = f()");
+        let call = Span::new(user, 8, 11);
+        let copy = sources.called(library, call);
+        assert_eq!(copy, sources.called(library, call));
+        assert_ne!(copy, library);
+        assert_eq!((sources.caller(copy), sources.caller(library)), (Some(call), None));
+        assert_eq!(sources.original(copy), library);
+        assert_eq!(sources.slice(Span::new(copy, 9, 10)), "1");
+        assert!(sources.is_library(copy) && !sources.is_library(user));
     }
 }

@@ -93,7 +93,20 @@ impl Checker {
         }
     }
 
+    /// The place of a statement, which for code of the library says whose call it stands for.
+    fn on_behalf(&mut self, span: Span) -> Span {
+        if self.call_sites.is_empty() || !self.sources.is_library(span.file) {
+            return span;
+        }
+        let from = self.call_sites.iter().rev().find(|call| !self.sources.is_library(call.file));
+        match from.copied() {
+            Some(from) => Span { file: self.sources.called(span.file, from), ..span },
+            None => span,
+        }
+    }
+
     pub(super) fn push_stmt(&mut self, dest: Vec<LocalId>, op: Op, span: Span) {
+        let span = self.on_behalf(span);
         let impure = match &op {
             Op::Builtin { name, .. } => !crate::ir::builtin_is_pure(name),
             Op::GlobalSet(..) => true,

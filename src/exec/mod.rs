@@ -9,6 +9,7 @@ pub mod finite;
 pub mod graph;
 pub mod op;
 pub mod oracle;
+pub mod plan;
 pub mod sparse;
 pub mod sweep;
 pub mod uses;

@@ -18,6 +18,15 @@ use super::{chunked, finite, internal, sparse, sweep};
 /// Runs one operation. `args` are the values of `op.operands()`; one that nobody else shares may be changed in
 /// place. `dests` are the types of the results.
 pub fn execute(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Result<Vec<Value>> {
+    if !ctx.profile.as_ref().is_some_and(|profile| profile.begin()) {
+        return unmeasured(ctx, op, args, dests);
+    }
+    let outcome = unmeasured(ctx, op, args, dests);
+    measured(ctx, op);
+    outcome
+}
+
+fn unmeasured(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Result<Vec<Value>> {
     if !ctx.check_finite {
         return dispatch(ctx, op, args, dests);
     }
@@ -29,6 +38,27 @@ pub fn execute(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Res
 
 /// Runs an elementwise kernel, by `code` if there is any. `op` is the operation it stands for, for messages.
 pub fn execute_kernel(
+    ctx: &Ctx,
+    op: &Op,
+    kernel: &Kernel,
+    code: Option<TileFn>,
+    args: Vec<Value>,
+) -> Result<Vec<Value>> {
+    if !ctx.profile.as_ref().is_some_and(|profile| profile.begin()) {
+        return kernel_unmeasured(ctx, op, kernel, code, args);
+    }
+    let outcome = kernel_unmeasured(ctx, op, kernel, code, args);
+    measured(ctx, op);
+    outcome
+}
+
+fn measured(ctx: &Ctx, op: &Op) {
+    if let Some(profile) = &ctx.profile {
+        profile.end(op.word());
+    }
+}
+
+fn kernel_unmeasured(
     ctx: &Ctx,
     op: &Op,
     kernel: &Kernel,

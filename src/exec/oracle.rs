@@ -180,6 +180,7 @@ impl Machine<'_> {
         let stmt = &stmts[index];
         let args = operands(frame, stmts, index);
         let types: Vec<&Type> = stmt.dest.iter().map(|&local| frame.function.ty(local)).collect();
+        self.ctx.at(stmt.span);
         let results = at(stmt.span, op::execute(self.ctx, &stmt.op, args, &types))?;
         frame.bind(&stmt.dest, results);
         Ok(())
@@ -277,6 +278,7 @@ impl Machine<'_> {
             let dtype = at(stmt.span, dtype.ok_or_else(|| internal("a comprehension of no element type")))?;
             targets.push(at(stmt.span, buffers::allocate(self.ctx, dtype, &sizes))?);
         }
+        self.ctx.within(stmt.span);
         let total = sizes.iter().map(|&(_, size)| size as usize).product();
         for place in 0..total {
             at(stmt.span, self.ctx.check_interrupt())?;

@@ -370,6 +370,27 @@ impl Op {
         }
     }
 
+    /// What kind of operation it is, in a word; those that move nothing share one.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Op::Elem { op, .. } => op.name(),
+            Op::Reduce { kind, .. } => kind.name(),
+            Op::Builtin { name, .. } => name,
+            Op::Contract { .. } => "product",
+            Op::Kernel { .. } => "elementwise",
+            Op::Comprehend { .. } => "comprehension",
+            Op::Select { .. } => "select",
+            Op::Gather { .. } => "gather",
+            Op::Slice { .. } => "slice",
+            Op::Merge { .. } => "merge",
+            Op::Split { .. } => "split",
+            Op::Expand { .. } => "expand",
+            Op::ScatterAdd { .. } => "scatter",
+            Op::Pad { .. } => "pad",
+            _ => "other",
+        }
+    }
+
     /// The blocks the operation owns.
     pub fn blocks(&self) -> Vec<&Block> {
         match self {

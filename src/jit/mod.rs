@@ -74,6 +74,9 @@ impl Engine for Jit {
     ) -> std::result::Result<Vec<Value>, Fault> {
         let outside = |error: Error| Fault::new(error, Span::default());
         let (unit, ready) = self.ready(module, func, ctx.check_finite).map_err(outside)?;
+        if let Some(profile) = &ctx.profile {
+            profile.compiled();
+        }
         let function = module.function(func);
         let entry = Entry { ready, function, sites: &unit.sites, kernels: &unit.kernels, cells: unit.cells };
         if ready.stack <= SMALL_STACK {

@@ -89,6 +89,7 @@ pub fn execute(step: &mut Step, site: &Site) -> Result<()> {
             Source::Slot(object) => step.read(object),
         });
     }
+    step.run.ctx.at(site.span);
     let results = perform(step, work, args)?;
     for (at, (place, value)) in work.dests.iter().zip(results).enumerate() {
         match place {
@@ -201,6 +202,7 @@ pub fn buffers(step: &mut Step, site: &Site) -> Result<()> {
         step.write(slot, Value::Tensor(tensor))?;
         step.cell(at, address)?;
     }
+    step.run.ctx.within(site.span);
     Ok(())
 }
 

@@ -73,6 +73,7 @@ pub struct Aligned<T> {
 impl<T: bytemuck::Pod> Aligned<T> {
     pub fn zeros(len: usize) -> Aligned<T> {
         let count = lines_for::<T>(len);
+        super::profile::allocated(count * 64);
         let (mut lines, recycled) = obtain(count);
         if recycled {
             lines[..count].fill(Line([0; 64]));
@@ -83,6 +84,7 @@ impl<T: bytemuck::Pod> Aligned<T> {
     /// An array of unspecified contents, for a caller that writes every element.
     pub fn scratch(len: usize) -> Aligned<T> {
         let count = lines_for::<T>(len);
+        super::profile::allocated(count * 64);
         let (mut lines, _) = obtain(count);
         // In tests an element that nobody wrote must not look like a plausible number.
         if cfg!(test) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::{Error, Result, code};
+use super::profile::Profile;
 use super::value::Value;
 
 /// Where printed text, progress and files go. The session implements it for a terminal, the tests for a buffer.
@@ -56,6 +57,8 @@ pub struct Ctx {
     pub depth: u32,
     /// What paths of inputs are relative to: the folder of the script.
     pub folder: std::path::PathBuf,
+    /// `--profile`: where time and memory go.
+    pub profile: Option<Box<Profile>>,
 }
 
 impl Ctx {
@@ -67,6 +70,21 @@ impl Ctx {
             memory_limit: usize::MAX,
             depth: 0,
             folder: std::path::PathBuf::new(),
+            profile: None,
+        }
+    }
+
+    /// What runs next stands there.
+    pub fn at(&self, span: crate::base::span::Span) {
+        if let Some(profile) = &self.profile {
+            profile.at(span);
+        }
+    }
+
+    /// Machine code, or the interpreter's loop, at `span` runs from here on by itself.
+    pub fn within(&self, span: crate::base::span::Span) {
+        if let Some(profile) = &self.profile {
+            profile.within(span);
         }
     }
 

@@ -21,6 +21,7 @@ pub mod kernels;
 pub mod linalg;
 pub mod plot;
 pub mod products;
+pub mod profile;
 pub mod reduce;
 pub mod rng;
 pub mod select;

@@ -65,6 +65,13 @@ pub fn bound_memory(memory: Option<usize>, disk: Option<u64>) -> usize {
     tensors
 }
 
+/// The most memory that this process has had, in bytes.
+pub fn peak_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,8 @@ pub mod folder;
 pub mod journal;
 pub mod load;
 pub mod machine;
+pub mod plan;
+pub mod profile;
 pub mod provenance;
 pub mod recall;
 pub mod remember;

@@ -45,6 +45,8 @@ pub struct Settings {
     pub disk: Option<u64>,
     /// What becomes of results of other runs, and of this one.
     pub remember: Remember,
+    /// `--profile`: measure where time and memory go.
+    pub profile: bool,
 }
 
 /// Where a session's output goes, and how it is stopped.
@@ -136,6 +138,7 @@ impl Session {
         ctx.check_finite = settings.check_finite;
         ctx.memory_limit = super::machine::bound_memory(settings.memory, settings.disk);
         ctx.folder = settings.folder.clone();
+        ctx.profile = settings.profile.then(Default::default);
         Session {
             checker: Checker::new(loader, options),
             engine: settings.engine.start(),
@@ -228,10 +231,16 @@ impl Session {
         let watched = self.begin_unit(unit, muted)?;
         let before = self.globals.clone();
         let start = Instant::now();
+        if let Some(profile) = &self.ctx.profile {
+            profile.begin_unit(unit.span);
+        }
         let outcome = match self.unset_global(unit.func) {
             Some(fault) => Err(fault),
             None => self.call(unit.func),
         };
+        if let Some(profile) = &self.ctx.profile {
+            profile.end_unit();
+        }
         let time = start.elapsed();
         if outcome.is_err() {
             self.globals = before;

@@ -104,7 +104,7 @@ impl Prompt {
     fn new(common: &Common, remember: Remember) -> Prompt {
         let show = Show { prints: true, expectations: true, progress: true, color: stdout_colors() };
         let mut prompt = Prompt {
-            session: session(common, Path::new("."), show, remember),
+            session: session(common, Path::new("."), show, remember, false),
             common: common.clone(),
             words: Words::default(),
             accepted: Vec::new(),

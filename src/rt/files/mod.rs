@@ -64,6 +64,14 @@ pub fn open(path: &Path, expected: &str, name: &str) -> Result<FileHandle> {
     Ok(FileHandle { name, path, sha256, bytes, weights: OnceLock::new(), json: OnceLock::new(), _held })
 }
 
+/// Opens a file for what its header says: the first bytes are read, the others stand as zeros, nothing is hashed.
+pub fn open_header(path: &Path, name: &str) -> Result<FileHandle> {
+    const ENOUGH: u64 = 16 << 20;
+    let (name, path, bytes) = (name.to_string(), path.to_path_buf(), read_part(path, ENOUGH)?);
+    let (sha256, _held) = (String::new(), Held::new(0));
+    Ok(FileHandle { name, path, sha256, bytes, weights: OnceLock::new(), json: OnceLock::new(), _held })
+}
+
 fn wrong_hash(path: &Path, name: &str, expected: &str, found: &str) -> Error {
     let what = if name.is_empty() { "file".to_string() } else { format!("input `{name}`") };
     let message =
@@ -93,6 +101,11 @@ fn with_candidates<'a>(error: Error, name: &str, names: impl Iterator<Item = &'a
 }
 
 fn read_whole(path: &Path) -> Result<memmap2::Mmap> {
+    read_part(path, u64::MAX)
+}
+
+/// Memory for the whole file, filled up to `limit`.
+fn read_part(path: &Path, limit: u64) -> Result<memmap2::Mmap> {
     let shown = path.display();
     let fault = |text: String| Error::new(code::FILE, text);
     // Asked before opening: to open a pipe would wait for its writer.
@@ -117,7 +130,8 @@ fn read_whole(path: &Path) -> Result<memmap2::Mmap> {
     let size = usize::try_from(length).map_err(|cause| too_large(std::io::Error::other(cause)))?;
     let mut bytes = memmap2::MmapMut::map_anon(size).map_err(too_large)?;
     let cut = |cause: std::io::Error| fault(format!("cannot read all {length} bytes of `{shown}`: {cause}"));
-    file.read_exact(&mut bytes).map_err(cut)?;
+    let wanted = size.min(usize::try_from(limit).unwrap_or(usize::MAX));
+    file.read_exact(&mut bytes[..wanted]).map_err(cut)?;
     bytes.make_read_only().map_err(too_large)
 }
 
