@@ -13,6 +13,8 @@ pub mod power;
 mod reduce_angle;
 pub mod scan;
 pub mod strips;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 use formulas as f;
 

@@ -4,6 +4,8 @@
 //! for several vector widths with the same bits.
 
 use super::strips::Strip;
+#[cfg(target_arch = "x86_64")]
+use super::wide;
 use super::{Level, level};
 
 /// Entries in lists: list `i` has those from `starts[i]` to `starts[i + 1]`, each the number of a row of a matrix.
@@ -62,8 +64,58 @@ macro_rules! rows {
         }
     };
 }
-rows!(sum_rows_f32, dot_rows_f32, add_f32, f32);
+rows!(sum_narrow_f32, dot_narrow_f32, add_f32, f32);
 rows!(sum_rows_f64, dot_rows_f64, add_f64, f64);
+
+/// `sum_narrow_f32`, with the same bits, in the widest registers.
+pub fn sum_rows_f32(
+    lists: Lists,
+    cursors: &mut [usize],
+    weights: &[f32],
+    block: Block<f32>,
+    columns: usize,
+    fresh: bool,
+    out: &mut Strip<f32>,
+) {
+    #[cfg(target_arch = "x86_64")]
+    if level() == Level::Avx512 {
+        // SAFETY: `level` gives this value only where the processor was found to have the features.
+        return unsafe {
+            match columns {
+                64 => wide::sum_rows::<4>(lists, cursors, weights, block, fresh, out),
+                32 => wide::sum_rows::<2>(lists, cursors, weights, block, fresh, out),
+                _ => wide::sum_rows::<1>(lists, cursors, weights, block, fresh, out),
+            }
+        };
+    }
+    sum_narrow_f32(lists, cursors, weights, block, columns, fresh, out);
+}
+
+/// `dot_narrow_f32`, with the same bits, in the widest registers.
+#[allow(clippy::too_many_arguments)]
+pub fn dot_rows_f32(
+    lists: Lists,
+    cursors: &mut [usize],
+    left: &[f32],
+    left_stride: usize,
+    width: usize,
+    block: Block<f32>,
+    columns: usize,
+    out: &mut [f32],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if level() == Level::Avx512 {
+        // SAFETY: `level` gives this value only where the processor was found to have the features.
+        return unsafe {
+            match columns {
+                64 => wide::dot_rows::<4>(lists, cursors, left, (left_stride, width), block, out),
+                32 => wide::dot_rows::<2>(lists, cursors, left, (left_stride, width), block, out),
+                _ => wide::dot_rows::<1>(lists, cursors, left, (left_stride, width), block, out),
+            }
+        };
+    }
+    dot_narrow_f32(lists, cursors, left, left_stride, width, block, columns, out);
+}
 
 /// The arithmetic that the loops need.
 trait Number: Copy + Default + std::ops::Mul<Output = Self> + std::ops::AddAssign {}
@@ -160,4 +212,41 @@ fn dot<T: Number, const W: usize>(a: &[T; W], b: &[T; W]) -> T {
         }
     }
     sums[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::strips::strips;
+    use super::*;
+
+    #[test]
+    fn every_width_gives_the_same_bits() {
+        let noise = |n: usize| (0..n).map(|i| ((i * 7919) % 1009) as f32 / 1e3 - 0.5).collect::<Vec<f32>>();
+        let (starts, index) = (vec![0, 3, 3, 7, 9], vec![0, 5, 9, 1, 2, 5, 8, 3, 9]);
+        let (lists, weights) = (Lists { starts: &starts, index: &index }, noise(9));
+        for columns in [16, 32, 64] {
+            for width in [columns, columns - 3] {
+                let (values, left) = (noise(10 * columns), noise(4 * width + 5));
+                let run = |narrow: bool| {
+                    let (mut sums, mut dots) = (vec![7f32; 4 * width], vec![0.5f32; 9]);
+                    let (mut one, mut two) = (starts[..4].to_vec(), starts[..4].to_vec());
+                    for (first, end) in [(0, 6), (6, 10)] {
+                        let part = &values[first * columns..end * columns];
+                        let block = Block { values: part, stride: columns, first: first as u32, end: end as u32 };
+                        let strip = &mut strips(&mut sums, width, columns)[0];
+                        let sum = if narrow { sum_narrow_f32 } else { sum_rows_f32 };
+                        sum(lists, &mut one, &weights, block, columns, first == 0, strip);
+                        let dot = if narrow { dot_narrow_f32 } else { dot_rows_f32 };
+                        dot(lists, &mut two, &left, width, width, block, columns, &mut dots);
+                    }
+                    assert_eq!((&one, &two), (&starts[1..].to_vec(), &starts[1..].to_vec()));
+                    sums.iter().chain(&dots).map(|x| x.to_bits()).collect::<Vec<u32>>()
+                };
+                assert_eq!(run(true), run(false), "{columns} columns, {width} wide");
+                let plain: f32 =
+                    [(0, 0), (1, 5), (2, 9)].iter().map(|&(e, r)| weights[e] * values[r * columns + 1]).sum();
+                assert!((f32::from_bits(run(false)[1]) - plain).abs() < 1e-5);
+            }
+        }
+    }
 }
