@@ -8,8 +8,8 @@ use locus::rt::aligned::take_largest;
 use locus::session::EngineKind;
 use std::path::Path;
 
-/// 768 tokens in a batch, 2,048 features: the smallest array over both would be one of bools.
-const BATCH_BY_FEATURES: usize = 768 * 2_048;
+/// 768 tokens in a batch, 16,384 features: the smallest array over both would be one of bools.
+const BATCH_BY_FEATURES: usize = 768 * 16_384;
 
 fn largest(program: &str) -> usize {
     let folder = tempfile::tempdir().unwrap();
@@ -28,7 +28,7 @@ use std.random: normal
 use std.sae
 use std.optim: adam
 axis dmodel = 16
-axis feature = 2048
+axis feature = 16384
 axis sample = 1024
 let data = normal[sample, dmodel](root, "x")
 fit dictionary {{
