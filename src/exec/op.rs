@@ -79,6 +79,10 @@ fn kernel_on(ctx: &Ctx, op: &Op, kernel: &Kernel, code: Option<TileFn>, args: Ve
     if args.iter().any(|arg| matches!(arg, Value::Chunked(_))) {
         return chunked::kernel(ctx, op, kernel, code, args);
     }
+    if matches!(op, Op::TopProduct { .. }) {
+        let plain = args.into_iter().map(Value::plain).collect::<Result<Vec<Value>>>()?;
+        return sparse::top_product(op, code, &plain).map(|value| vec![value]);
+    }
     if args.iter().any(|arg| matches!(arg, Value::Sparse(_))) {
         return sparse::kernel(ctx, op, kernel, code, args);
     }

@@ -308,7 +308,7 @@ impl Lower<'_, '_> {
         Ok(match &stmt.op {
             Op::GlobalGet(global) => Work::GlobalGet(*global),
             Op::GlobalSet(global, _) => Work::GlobalSet(*global),
-            Op::Kernel { kernel, .. } => {
+            Op::Kernel { kernel, .. } | Op::TopProduct { kernel, .. } => {
                 let code = self.unit.kernel(kernel)?;
                 Work::Kernel(stmt.op.clone(), kernel.clone(), code)
             }
