@@ -28,6 +28,40 @@ fn main() {
     println!("clamp, 16 Mi   {:.3} (goal 1.1)", ratio(LARGE, LARGE_REPEATS, clamp, clamp_large));
     println!("clamp, 64 Ki   {:.3} (goal 1.8)", ratio(SMALL, REPEATS, clamp, clamp_small));
     println!("exp, 16 Mi     {:.3} (goal 1.3)", ratio(LARGE, LARGE_REPEATS, exp, exp_large));
+    optimiser();
+}
+
+/// Projection, clip, Adam and rows of length 1 for a dictionary of d 768 and F 12288, and the encoder's product of a
+/// batch of 4096.
+fn optimiser() {
+    let world = BufferWorld::default();
+    let loader = Box::new(DiskLoader::new(std::path::Path::new(".")));
+    let mut session = Session::new(loader, Settings::default(), Output::buffer(&world));
+    let text = "use std.random\nuse std.sae\nuse std.optim\naxis d = 768, f = 12288, b = 4096\n\
+                let w = random.normal[f, d](root, \"w\")\nlet v = random.normal[f, d](root, \"v\")\n\
+                let x = random.normal[b, d](root, \"x\")\n\
+                let p = sae.init[d, f](root)\nlet o = optim.adam(lr: 1e-3, clip: 1.0)";
+    if session.enter("set-up", text).is_err() {
+        println!("the program does not run");
+        std::process::exit(1);
+    }
+    let steps = |count: usize| {
+        format!(
+            "let y = {{\n  let mut q = p\n  let mut state = o.init(p)\n  for i in 0..{count} {{\n    \
+             let g = {{ W_enc: w, b_enc: p.b_enc, W_dec: v, b_dec: p.b_dec }}\n    \
+             let moved = o.step(q, sae.project(q, g), state, i, 100)\n    q = sae.unit_decoder(moved.p)\n    \
+             state = moved.state\n  }}\n  q.b_enc\n}}"
+        )
+    };
+    let (mut few, mut many, mut product) = (f64::INFINITY, f64::INFINITY, f64::INFINITY);
+    for _ in 0..5 {
+        few = few.min(in_language(&mut session, &steps(2)));
+        many = many.min(in_language(&mut session, &steps(8)));
+        product = product.min(in_language(&mut session, "let z = x @[d] w"));
+    }
+    let step = (many - few) / 6.0;
+    println!("               {:.1} ms against {:.1} ms", step * 1e3, product * 1e3);
+    println!("optimiser      {:.3} of the encoder's product (goal 0.1)", step / product);
 }
 
 /// The three operands.

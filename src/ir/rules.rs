@@ -229,10 +229,7 @@ fn reduced(arg: &Type, kind: ReduceKind, axes: &AxisSet) -> Result<Type, String>
     let elem = match kind {
         ReduceKind::Sum if elem.dtype() == DType::I64 => Elem::Int,
         ReduceKind::Sum | ReduceKind::Max | ReduceKind::Min => elem,
-        ReduceKind::SumF64 => {
-            need(elem.is_float(), || format!("{} of {elem}", kind.name()))?;
-            Elem::F64
-        }
+        ReduceKind::SumF64 => Elem::F64,
         ReduceKind::Any | ReduceKind::All => Elem::Bool,
         ReduceKind::Count => Elem::Int,
         ReduceKind::ArgMax | ReduceKind::ArgMin => {

@@ -304,11 +304,12 @@ pub fn choose(b: &mut FunctionBuilder, flag: Value, yes: Value, no: Value) -> Va
 
 /// The smaller or larger: `x` if it is that or NaN, else `y`.
 pub fn extreme(b: &mut FunctionBuilder, op: ScalarOp, x: Value, y: Value, choose: Choose) -> Value {
-    let condition = if op == ScalarOp::Min { FloatCC::LessThan } else { FloatCC::GreaterThan };
-    let better = b.ins().fcmp(condition, x, y);
+    // In this form vectors become one instruction each for the comparison and for the exception.
+    let better =
+        if op == ScalarOp::Min { b.ins().fcmp(FloatCC::LessThan, x, y) } else { b.ins().fcmp(FloatCC::LessThan, y, x) };
+    let best = choose(b, better, x, y);
     let odd = b.ins().fcmp(FloatCC::Unordered, x, x);
-    let first = b.ins().bor(better, odd);
-    choose(b, first, x, y)
+    choose(b, odd, x, best)
 }
 
 /// 1 or -1; zeros and NaN stay what they are.

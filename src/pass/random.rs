@@ -3,11 +3,12 @@
 //! Each program is a function of its number, so a failure names the program to look at.
 
 use super::build::Builder;
+use super::copy::each_stmt;
 use super::testing::{Arr, Rules, Val, axis, build, eval, numbers, tensor};
 use super::{Passes, inline};
 use crate::base::ops::{ReduceKind, ScalarOp};
 use crate::ir::verify::verify;
-use crate::ir::{AxisSet, Block, Carried, Elem, FuncId, LocalId, Module, Op, Type};
+use crate::ir::{AxisSet, Block, Carried, Elem, FuncId, Function, LocalId, Module, Op, Type};
 
 const SIZES: [(&str, usize); 3] = [("a", 2), ("b", 3), ("c", 2)];
 
@@ -148,6 +149,7 @@ fn near(found: &[f64], wanted: &[f64], tolerance: f64, what: &str) {
 
 #[test]
 fn passes_keep_values_and_gradients_are_slopes() {
+    let mut swept = 0;
     for number in 0..400 {
         let (mut module, f, grad) = program(number);
         verify(&module, f).unwrap();
@@ -165,10 +167,18 @@ fn passes_keep_values_and_gradients_are_slopes() {
             let done = passes.optimise(&module, id, &mut after);
             assert!(done.is_ok(), "program {number}: {:?}", done.err().map(|d| d.message));
         }
+        swept += usize::from(after.functions.iter().any(has_sweep));
         near(&flat(&eval(&after, grad, args.clone())), &plain, 1e-9, &format!("program {number}, optimised"));
         near(&flat(&eval(&after, f, args.clone())), &plain[..1], 1e-9, &format!("program {number}, value"));
         near(&plain[1..], &slopes(&module, f, &args), 2e-5, &format!("program {number}, gradient"));
     }
+    assert!(swept > 40, "only {swept} programs have a sweep");
+}
+
+fn has_sweep(function: &Function) -> bool {
+    let mut found = false;
+    each_stmt(&function.body, &mut |stmt| found |= matches!(stmt.op, Op::Sweep { .. }));
+    found
 }
 
 fn slopes(module: &Module, f: FuncId, args: &[Val]) -> Vec<f64> {

@@ -140,11 +140,13 @@ struct Search<'a> {
     regions: Vec<Region>,
     /// Which region made a local.
     maker: BTreeMap<LocalId, usize>,
+    /// What is known only when all rows are done.
+    totals: BTreeSet<LocalId>,
 }
 
 impl<'a> Search<'a> {
     fn new(module: &'a Module, function: &'a Function, block: &'a Block, parts: &'a [Option<Part>]) -> Search<'a> {
-        Search { module, function, block, parts, regions: Vec::new(), maker: BTreeMap::new() }
+        Search { module, function, block, parts, regions: Vec::new(), maker: BTreeMap::new(), totals: BTreeSet::new() }
     }
 
     fn regions(mut self) -> Vec<Region> {
@@ -165,6 +167,9 @@ impl<'a> Search<'a> {
             }
             if let Some(target) = target {
                 self.maker.extend(stmt.dest.iter().map(|&dest| (dest, target)));
+                if matches!(part, Part::Total(_)) {
+                    self.totals.extend(&stmt.dest);
+                }
             }
         }
         self.regions
@@ -175,7 +180,10 @@ impl<'a> Search<'a> {
         let comes_back = matches!(part, Part::Fold(_)) && self.comes_back(place);
         let mut target: Option<usize> = None;
         for &source in sources {
-            if !self.regions[source].open || !self.regions[source].takes(part, comes_back) {
+            let waits = reads(&self.block.stmts[place])
+                .iter()
+                .any(|local| self.totals.contains(local) && self.maker.get(local) == Some(&source));
+            if waits || !self.regions[source].open || !self.regions[source].takes(part, comes_back) {
                 continue;
             }
             let merged = match target {
@@ -309,5 +317,78 @@ fn work(function: &Function, stmt: &Stmt) -> Option<Work> {
         Op::Reduce { kind, axes, .. } => Some(Work::Reduce { kind: *kind, axis: *axes.as_slice().first()? }),
         Op::Contract { axes, .. } => Some(Work::Dot { axis: *axes.as_slice().first()? }),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ops::ScalarOp;
+    use crate::ir::print::function as print;
+    use crate::ir::verify::verify;
+    use crate::ir::{Elem, Type};
+    use crate::pass::build::Builder;
+    use crate::pass::testing::{build, eval, numbers, set, tensor};
+
+    /// Sweeps a function of `x: f64[a, b]`, `y: f64[b]`, `s: float` and gives its body's text.
+    fn swept(make: impl FnOnce(&mut Builder, &[LocalId]) -> Vec<LocalId>) -> String {
+        let params = [("x", tensor(Elem::F64, "ab")), ("y", tensor(Elem::F64, "b")), ("s", Type::FLOAT)];
+        let mut module = Module::default();
+        let id = module.add(build("f", &params, make));
+        let args = vec![numbers(&[("a", 2), ("b", 3)], 1), numbers(&[("b", 3)], 2), numbers(&[], 3)];
+        let plain = eval(&module, id, args.clone());
+        let mut function = module.function(id).clone();
+        sweep(&module, &mut function);
+        module.functions[id.0 as usize] = function;
+        verify(&module, id).unwrap();
+        assert_eq!(eval(&module, id, args), plain);
+        print(&module, id).lines().skip(1).map(|line| format!("{}\n", line.trim())).collect()
+    }
+
+    #[test]
+    fn what_comes_back_to_its_rows_is_swept() {
+        let text = swept(|b, p| {
+            let high = b.reduce(ReduceKind::Max, p[0], set("b"));
+            let low = b.elem(ScalarOp::Sub, &[p[0], high]);
+            let sum = b.reduce(ReduceKind::Sum, low, set("b"));
+            vec![b.elem(ScalarOp::Mul, &[low, sum])]
+        });
+        assert!(text.contains("sweep[a](x.0) { $1 = max[b]($0); $2 = kernel($0, $1)"), "{text}");
+        assert!(text.contains("$3 = sum[b]($2)") && text.ends_with("out $4 }\nyield %6\n}\n"), "{text}");
+    }
+
+    #[test]
+    fn sums_over_rows_are_no_part_of_it() {
+        // The sum over `b` comes back; that over `a` mixes rows and goes elsewhere.
+        let text = swept(|b, p| {
+            let sum = b.reduce(ReduceKind::Sum, p[0], set("b"));
+            let z = b.elem(ScalarOp::Mul, &[p[0], sum]);
+            let columns = b.reduce(ReduceKind::Sum, z, set("a"));
+            vec![z, columns]
+        });
+        assert!(text.contains("sweep[a](x.0)") && text.contains("= sum[a](%4)"), "{text}");
+    }
+
+    #[test]
+    fn totals_close_a_sweep_and_what_reads_them_comes_after() {
+        let text = swept(|b, p| {
+            let z = b.elem(ScalarOp::Mul, &[p[0], p[0]]);
+            let total = b.reduce(ReduceKind::Sum, z, set("ab"));
+            let w = b.elem(ScalarOp::Mul, &[z, total]);
+            vec![b.reduce(ReduceKind::Sum, w, set("ab"))]
+        });
+        assert_eq!(text.matches("sweep[a, b]").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn single_statements_stay_and_effects_keep_their_order() {
+        let text = swept(|b, p| vec![b.reduce(ReduceKind::Sum, p[0], set("b"))]);
+        assert!(!text.contains("sweep"), "{text}");
+        let text = swept(|b, p| {
+            let z = b.elem(ScalarOp::Mul, &[p[0], p[1]]);
+            b.emit_as(Op::Builtin { name: "print", axes: Vec::new(), args: vec![p[2]] }, &[]);
+            vec![b.reduce(ReduceKind::Sum, z, set("ab"))]
+        });
+        assert!(!text.contains("sweep"), "{text}");
     }
 }

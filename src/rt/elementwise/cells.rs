@@ -80,6 +80,15 @@ impl<'a> SliceMut<'a> {
         }
     }
 
+    pub fn len(&self) -> usize {
+        each!(SliceMut, self, x => x.len())
+    }
+
+    /// The same memory for a shorter time.
+    pub fn lend(&mut self) -> SliceMut<'_> {
+        each!(SliceMut, self, x => SliceMut, &mut x[..])
+    }
+
     /// Takes the first `len` elements off.
     pub fn split_front(&mut self, len: usize) -> SliceMut<'a> {
         each!(SliceMut, self, x => SliceMut, {

@@ -8,13 +8,24 @@ use crate::rt::tensor::{Buffer, Dim, Tensor};
 use crate::rt::value::Value;
 use std::sync::Arc;
 
-/// A buffer for each output, and the argument whose memory it was. Such an argument is taken out of `args`.
-pub fn outputs(kernel: &Kernel, dims: &[Dim], args: &mut [Value]) -> Result<(Vec<Buffer>, Vec<Option<usize>>)> {
+/// A buffer for each output, and the argument whose memory it was. Such an argument is taken out of `args`. Outputs that
+/// are `placed` elsewhere get an empty one.
+pub fn outputs(
+    kernel: &Kernel,
+    dims: &[Dim],
+    args: &mut [Value],
+    placed: &[usize],
+) -> Result<(Vec<Buffer>, Vec<Option<usize>>)> {
     let shape: Vec<(Axis, usize)> = dims.iter().map(|dim| (dim.axis, dim.len)).collect();
     let mut buffers = Vec::with_capacity(kernel.outputs.len());
     let mut reused = Vec::with_capacity(kernel.outputs.len());
-    for &output in &kernel.outputs {
+    for (number, &output) in kernel.outputs.iter().enumerate() {
         let dtype = kernel.dtype(output);
+        if placed.contains(&number) {
+            buffers.push(Tensor::scratch(dtype, &[])?.buffer);
+            reused.push(None);
+            continue;
+        }
         let found = args.iter_mut().position(|arg| fits(arg, dtype, &shape));
         let taken = found.and_then(|number| args.get_mut(number)).map(std::mem::take);
         buffers.push(match taken {

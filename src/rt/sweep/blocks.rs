@@ -4,10 +4,10 @@
 //! of a result of the same shape: a block copies its part of it before it runs, and no other block reads that part.
 
 use super::plan::{Block, Plan};
-use super::steps::{self, Outcome};
+use super::steps::{self, Outcome, Place};
 use crate::base::axis::Axis;
 use crate::base::ops::DType;
-use crate::base::sweep::{Sweep, Work};
+use crate::base::sweep::{Step, Sweep, Work};
 use crate::rt::elementwise::{Slice, SliceMut, TileFn, reuse};
 use crate::rt::error::{Error, Result, code};
 use crate::rt::reduce;
@@ -26,6 +26,10 @@ struct Made {
     width: usize,
     /// The argument whose memory it took.
     from: Option<usize>,
+    /// Does no step read it, so that it can be written where it belongs as it is made?
+    unread: bool,
+    /// Is `from` read by nothing but its maker? Then that reads it where it lies.
+    direct: bool,
 }
 
 /// What all blocks share.
@@ -43,11 +47,12 @@ pub fn run(sweep: &Sweep, codes: &[Option<TileFn>], plan: &Plan, args: &mut [Val
     let last = last_uses(sweep, plan);
     let first = plan.block(0);
     let parts = args.iter().map(|arg| plan.part(arg, &first)).collect();
-    let sample = steps::execute(sweep, codes, parts, &last, plan.whole_tiles)?;
+    let sample = steps::execute(sweep, codes, parts, &last, plan.whole_tiles, &mut [])?;
     let Some(mut made) = shapes(sweep, plan, &sample) else { return Ok(None) };
     let mut buffers = Vec::with_capacity(made.len());
     for one in &mut made {
         buffers.push(memory(one, &sample, args)?);
+        one.direct = one.unread && one.from.is_some_and(|input| only_its_maker(sweep, input as u32, one.number));
     }
     let job = Job { sweep, codes, plan, args, made: &made, last };
     let totals = job.spread(sample, &mut buffers)?;
@@ -97,7 +102,7 @@ fn shapes(sweep: &Sweep, plan: &Plan, sample: &Outcome) -> Option<Vec<Made>> {
         dims.iter_mut().zip(&part.dims).for_each(|(dim, part)| dim.origin = part.origin);
         let order = dims.iter().map(|dim| dim.axis).collect();
         let width = inner.iter().map(|dim| dim.len).product();
-        found.push(Made { number, order, dims, width, from: None });
+        found.push(Made { number, order, dims, width, from: None, unread: readers(sweep, number) == 0, direct: false });
     }
     Some(found)
 }
@@ -114,6 +119,19 @@ fn memory(made: &mut Made, sample: &Outcome, args: &mut [Value]) -> Result<Buffe
         Some(Value::Tensor(tensor)) => Ok(tensor.buffer),
         _ => Ok(Tensor::scratch(dtype, &shape)?.buffer),
     }
+}
+
+/// How often steps read a value.
+fn readers(sweep: &Sweep, number: u32) -> usize {
+    sweep.steps.iter().flat_map(|step| &step.args).filter(|&&arg| arg == number).count()
+}
+
+/// Is an input read once, by the kernel that makes a value?
+fn only_its_maker(sweep: &Sweep, input: u32, number: u32) -> bool {
+    let makes = |at: usize, step: &Step| (0..step.results).any(|result| sweep.first_result(at) + result == number);
+    let maker = sweep.steps.iter().enumerate().find(|(at, step)| makes(*at, step));
+    let kernel = maker.is_some_and(|(_, step)| matches!(step.work, Work::Kernel(_)) && step.args.contains(&input));
+    kernel && readers(sweep, input) == 1 && !sweep.outputs.contains(&input)
 }
 
 fn value(dims: &[Dim], buffer: Buffer) -> Value {
@@ -156,29 +174,44 @@ impl Job<'_> {
         for (number, arg) in self.args.iter().enumerate() {
             let taken = self.made.iter().position(|made| made.from == Some(number));
             args.push(match taken {
-                Some(output) => self.copy(&self.made[output], block, &parts[output])?,
+                Some(output) => self.taken(&self.made[output], block, &parts[output])?,
                 None => self.plan.part(arg, block),
             });
         }
-        let outcome = steps::execute(self.sweep, self.codes, args, &self.last, self.plan.whole_tiles)?;
+        let mut places = Vec::with_capacity(parts.len());
+        for (made, part) in self.made.iter().zip(parts.iter_mut()).filter(|(made, _)| made.unread) {
+            let holds = made.from.filter(|_| made.direct).map(|input| input as u32);
+            places.push(Place { number: made.number, memory: part.lend(), order: &made.order, holds });
+        }
+        let (codes, tiles) = (self.codes, self.plan.whole_tiles);
+        let outcome = steps::execute(self.sweep, codes, args, &self.last, tiles, &mut places)?;
+        drop(places);
         self.store(&outcome, parts)?;
         Ok(outcome.totals)
     }
 
-    /// What an argument held before its memory became a result's.
-    fn copy(&self, made: &Made, block: &Block, part: &SliceMut) -> Result<Value> {
+    /// What an argument held before its memory became a result's: copied, or its dims alone if it is read there.
+    fn taken(&self, made: &Made, block: &Block, part: &SliceMut) -> Result<Value> {
         let mut shape: Vec<(Axis, usize)> = made.dims.iter().map(|dim| (dim.axis, dim.len)).collect();
         shape.iter_mut().zip(&block.ranges).for_each(|(dim, range)| dim.1 = range.1);
-        let mut tensor = Tensor::scratch(part.dtype(), &shape)?;
-        tensor.dims.iter_mut().zip(&made.dims).for_each(|(dim, whole)| dim.origin = whole.origin);
-        SliceMut::of(&mut tensor.buffer)?.copy_from(part.read(0, block.rows * made.width));
-        Ok(Value::Tensor(tensor))
+        let mut dims = dense_dims(&shape);
+        dims.iter_mut().zip(&made.dims).for_each(|(dim, whole)| dim.origin = whole.origin);
+        if made.direct {
+            let buffer = Tensor::scratch(part.dtype(), &[(made.order[0], 0)])?.buffer;
+            return Ok(Value::Tensor(Tensor { dims, offset: 0, buffer }));
+        }
+        let mut buffer = Tensor::scratch(part.dtype(), &shape)?.buffer;
+        SliceMut::of(&mut buffer)?.copy_from(part.read(0, block.rows * made.width));
+        Ok(Value::Tensor(Tensor { dims, offset: 0, buffer }))
     }
 
     fn store(&self, outcome: &Outcome, parts: &mut [SliceMut]) -> Result<()> {
         for (made, part) in self.made.iter().zip(parts) {
-            let Some(Value::Tensor(tensor)) = outcome.values.get(made.number as usize) else {
-                return Err(Error::new(code::INTERNAL, "a part of a sweep's result is missing"));
+            let tensor = match outcome.values.get(made.number as usize) {
+                Some(Value::Tensor(tensor)) => tensor,
+                // Written as it was made.
+                Some(Value::None) if made.unread => continue,
+                _ => return Err(Error::new(code::INTERNAL, "a part of a sweep's result is missing")),
             };
             let dense = tensor.in_order(&made.order)?;
             let len = dense.elements();

@@ -6,7 +6,7 @@ use crate::base::axis::Axis;
 use crate::base::ops::{DType, ReduceKind};
 use crate::base::sweep::{Step, Sweep, Work};
 use crate::rt::contract::contract;
-use crate::rt::elementwise::{self, TileFn};
+use crate::rt::elementwise::{self, SliceMut, Target, TileFn};
 use crate::rt::error::{Error, Result, code};
 use crate::rt::reduce;
 use crate::rt::tensor::Tensor;
@@ -22,7 +22,7 @@ pub struct Outcome {
 
 /// All statements over whole tensors; gives the outputs.
 pub fn whole(sweep: &Sweep, codes: &[Option<TileFn>], args: Vec<Value>) -> Result<Vec<Value>> {
-    let mut outcome = execute(sweep, codes, args, &sweep.last_uses(), false)?;
+    let mut outcome = execute(sweep, codes, args, &sweep.last_uses(), false, &mut [])?;
     Ok(outputs(sweep, &mut outcome.values))
 }
 
@@ -31,13 +31,24 @@ fn outputs(sweep: &Sweep, values: &mut [Value]) -> Vec<Value> {
     sweep.outputs.iter().map(|&output| values.get(output as usize).cloned().unwrap_or_default()).collect()
 }
 
+/// Where a value that nothing in the sweep reads is written as it is made.
+pub struct Place<'a> {
+    pub number: u32,
+    pub memory: SliceMut<'a>,
+    pub order: &'a [Axis],
+    /// The input whose elements the memory holds and which only the maker of the value reads. It has dims only.
+    pub holds: Option<u32>,
+}
+
 /// Runs the statements. `last` says when a value may go. With `in_parts`, totals are left as the sums of their tiles.
+/// A value that was written to its place is `None`.
 pub fn execute(
     sweep: &Sweep,
     codes: &[Option<TileFn>],
     args: Vec<Value>,
     last: &[usize],
     in_parts: bool,
+    places: &mut [Place],
 ) -> Result<Outcome> {
     let mut values = args;
     values.resize(sweep.inputs, Value::None);
@@ -49,7 +60,14 @@ pub fn execute(
             values.push(Value::None);
             continue;
         }
-        let made = perform(step, codes.get(number).copied().flatten(), operands)?;
+        let code = codes.get(number).copied().flatten();
+        let made = match &step.work {
+            Work::Kernel(kernel) => {
+                let targets = targets(step, values.len() as u32, places);
+                elementwise::run_into(kernel, code, operands, targets)?
+            }
+            _ => vec![perform(step, operands)?],
+        };
         if made.len() != step.results as usize {
             return Err(Error::new(code::INTERNAL, "a step of a sweep made another number of values than it says"));
         }
@@ -73,18 +91,26 @@ fn operands(values: &mut [Value], step: &Step, number: usize, last: &[usize]) ->
     found
 }
 
-fn perform(step: &Step, code: Option<TileFn>, args: Vec<Value>) -> Result<Vec<Value>> {
-    let one = |value: Result<Value>| value.map(|value| vec![value]);
-    match &step.work {
-        Work::Kernel(kernel) => elementwise::run(kernel, code, args),
-        Work::Reduce { kind, axis } => one(reduce::reduce(*kind, tensor(&args, 0)?, &[*axis])),
-        Work::Dot { axis } => one(contract(tensor(&args, 0)?, tensor(&args, 1)?, &[*axis])),
-        Work::Total { kind, axes } => one(total(*kind, tensor(&args, 0)?, axes)),
-    }
+/// The places of what a step makes, whose first value has the number `first`.
+fn targets<'a>(step: &Step, first: u32, places: &'a mut [Place]) -> Vec<Target<'a>> {
+    let made = first..first + step.results;
+    let mine = places.iter_mut().filter(|place| made.contains(&place.number));
+    mine.map(|place| Target {
+        output: (place.number - first) as usize,
+        holds: place.holds.and_then(|input| step.args.iter().position(|&arg| arg == input)),
+        memory: place.memory.lend(),
+        order: place.order,
+    })
+    .collect()
 }
 
-fn total(kind: ReduceKind, t: &Tensor, axes: &[Axis]) -> Result<Value> {
-    reduce::reduce(kind, t, axes)
+fn perform(step: &Step, args: Vec<Value>) -> Result<Value> {
+    match &step.work {
+        Work::Kernel(_) => Err(Error::new(code::INTERNAL, "a kernel is run by itself")),
+        Work::Reduce { kind, axis } => reduce::reduce(*kind, tensor(&args, 0)?, &[*axis]),
+        Work::Dot { axis } => contract(tensor(&args, 0)?, tensor(&args, 1)?, &[*axis]),
+        Work::Total { kind, axes } => reduce::reduce(*kind, tensor(&args, 0)?, axes),
+    }
 }
 
 /// A total from the sums of all tiles, in the type that the reduction gives.
