@@ -43,7 +43,7 @@ pub fn run(path: &Path, engine: EngineKind, set: &[(&str, &str)]) -> Ran {
     drop(journal);
     Ran {
         text: world.text(),
-        globals: session.globals.clone(),
+        globals: session.globals.iter().cloned().map(|value| value.plain().expect("a value that fits")).collect(),
         names: session.checker.module.globals.iter().map(|global| global.name.clone()).collect(),
         tally: world.journal.tally(),
         failures,
@@ -81,7 +81,12 @@ pub fn bytes(value: &Value, out: &mut Vec<u8>) {
             let values = tensor.to_f64(&order).expect("a tensor has its own axes");
             values.iter().for_each(|x| out.extend(x.to_bits().to_le_bytes()));
         }
+        Value::Sparse(_) | Value::Chunked(_) => bytes(&plain(value), out),
     }
+}
+
+fn plain(value: &Value) -> Value {
+    value.clone().plain().expect("it fits")
 }
 
 /// All numbers of a value.
@@ -97,6 +102,7 @@ pub fn numbers(value: &Value, out: &mut Vec<f64>) {
             order.sort_by_key(|axis| axis.shown());
             out.extend(tensor.to_f64(&order).expect("a tensor has its own axes"));
         }
+        Value::Sparse(_) | Value::Chunked(_) => numbers(&plain(value), out),
         _ => {}
     }
 }
