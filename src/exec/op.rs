@@ -152,8 +152,8 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
 /// A sum into a slice; the total is changed in place if nobody else shares it.
 fn add_at(axes: &[crate::base::axis::Axis], mut args: Vec<Value>) -> Result<Value> {
     let (Some(&axis), 3) = (axes.first(), args.len()) else { return Err(internal("a sum into a slice of nothing")) };
-    let (index, part) = (int(&args, 2)?, args.swap_remove(1));
-    index::add_at(args.swap_remove(0), axis, &part, index).map(Value::from)
+    let (index, part) = (args.swap_remove(2), args.swap_remove(1));
+    index::add_at(args.swap_remove(0), axis, &part, &index).map(Value::from)
 }
 
 /// Builtins on lists that pass items on without reading them.

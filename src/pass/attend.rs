@@ -310,3 +310,88 @@ fn plain_slopes(b: &mut Builder, [_, k_axis, d, e]: [Axis; 4], args: &[LocalId])
     };
     [product(ds, k, q), product(ds, q, k), product(dz, p, v)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::print::function as print;
+    use crate::ir::verify::verify;
+    use crate::ir::{Elem, Module};
+    use crate::pass::testing::{build, set, tensor};
+
+    /// What `attend` makes of attention over `q[b, q, d]`, `k[b, k, d]`, `v[b, k, e]` with `change` on its parts.
+    fn attended(change: impl Fn(&mut Builder, &str, LocalId, &[LocalId]) -> LocalId) -> String {
+        let t = |axes: &str| tensor(Elem::F64, axes);
+        let seen = tensor(Elem::Bool, "qk");
+        let params = [("q", t("bqd")), ("k", t("bkd")), ("v", t("bke")), ("seen", seen), ("s", Type::FLOAT)];
+        let mut module = Module::default();
+        let id = module.add(build("f", &params, |b, p| {
+            let scores = b.emit(Op::Contract { a: p[0], b: p[1], axes: set("d") });
+            let scores = b.elem(ScalarOp::Div, &[scores, p[4]]);
+            let scores = change(b, "scores", scores, p);
+            let most = b.reduce(ReduceKind::Max, scores, set("k"));
+            let shifted = b.elem(ScalarOp::Sub, &[scores, most]);
+            let raised = b.elem(ScalarOp::Exp, &[shifted]);
+            let total = b.reduce(ReduceKind::Sum, raised, set("k"));
+            let pattern = b.elem(ScalarOp::Div, &[raised, total]);
+            let pattern = change(b, "pattern", pattern, p);
+            vec![b.emit(Op::Contract { a: p[2], b: pattern, axes: set("k") })]
+        }));
+        attend(&mut module.functions[0]);
+        let body = module.functions[0].clone();
+        dead_removed(&mut module, body);
+        verify(&module, id).unwrap();
+        print(&module, id)
+    }
+
+    fn dead_removed(module: &mut Module, mut function: Function) {
+        crate::pass::simplify::dead::remove(module, &mut function);
+        module.functions[0] = function;
+    }
+
+    #[test]
+    fn the_form_is_one_operation() {
+        let text = attended(|_, _, x, _| x);
+        assert!(text.contains("builtin attention[q, k, d, e](q.0, k.1, v.2") && !text.contains("exp("), "{text}");
+    }
+
+    #[test]
+    fn with_a_mask_and_a_scalar() {
+        let text = attended(|b, place, x, p| match place {
+            "scores" => {
+                let hidden = b.number(Elem::F64, -1e9);
+                b.elem(ScalarOp::Where, &[p[3], x, hidden])
+            }
+            _ => b.emit(Op::Copy(x)),
+        });
+        assert!(text.contains("builtin attention[q, k, d, e]") && text.contains("seen.3)"), "{text}");
+    }
+
+    #[test]
+    fn what_somebody_else_reads_stays() {
+        for place in ["scores", "pattern"] {
+            let text = attended(|b, now, x, _| {
+                if now == place {
+                    b.emit_as(Op::Builtin { name: "print", axes: Vec::new(), args: vec![x] }, &[]);
+                }
+                x
+            });
+            assert!(!text.contains("attention"), "{place}: {text}");
+        }
+    }
+
+    #[test]
+    fn other_forms_are_left_alone() {
+        // A tensor of scales, and a second summed axis, are no attention.
+        let text = attended(|b, place, x, p| match place {
+            "scores" => {
+                let each = b.reduce(ReduceKind::Sum, p[0], set("bd"));
+                b.elem(ScalarOp::Mul, &[x, each])
+            }
+            _ => x,
+        });
+        assert!(!text.contains("attention"), "{text}");
+        let text = attended(|b, place, x, _| if place == "pattern" { b.elem(ScalarOp::Tanh, &[x]) } else { x });
+        assert!(!text.contains("attention"), "{text}");
+    }
+}

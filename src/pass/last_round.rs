@@ -103,3 +103,59 @@ fn contractions(block: &Block) -> usize {
     super::copy::each_stmt(block, &mut |stmt| found += usize::from(matches!(stmt.op, Op::Contract { .. })));
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::verify::verify;
+    use crate::ir::{Elem, FuncId, Type};
+    use crate::pass::testing::{build, eval, numbers, set, tensor};
+
+    /// `for i in 0..n { if i == n - 1 { kept = x } ; x = x @[a] w }`, yielding `kept`, or `x` too.
+    fn looped(both: bool) -> Module {
+        let mut module = Module::default();
+        let params = [("x", tensor(Elem::F64, "a")), ("w", tensor(Elem::F64, "ab")), ("n", Type::INT)];
+        module.add(build("f", &params, |b, p| {
+            let zero = b.int(0);
+            let (var, x, kept) = (b.local(Type::INT), b.local(tensor(Elem::F64, "a")), b.local(tensor(Elem::F64, "a")));
+            let outer = b.enter();
+            let one = b.int(1);
+            let last = b.elem(ScalarOp::Sub, &[p[2], one]);
+            let cond = b.elem(ScalarOp::Eq, &[var, last]);
+            let branch = |local| Block { stmts: Vec::new(), results: vec![local] };
+            let op = Op::If { cond, then: branch(x), other: branch(kept) };
+            let now = b.emit_as(op, &[tensor(Elem::F64, "a")])[0];
+            let next = b.emit(Op::Contract { a: x, b: p[1], axes: set("a") });
+            let next = b.emit(Op::Rename {
+                arg: next,
+                from: crate::pass::testing::axis("b"),
+                to: crate::pass::testing::axis("a"),
+            });
+            let body = Block { stmts: b.leave(outer), results: vec![next, now] };
+            let carried = vec![Carried { param: x, init: p[0] }, Carried { param: kept, init: p[0] }];
+            let types = [tensor(Elem::F64, "a"), tensor(Elem::F64, "a")];
+            let made = b.emit_as(Op::For { var, lo: zero, hi: p[2], carried, body }, &types);
+            if both { made } else { vec![made[1]] }
+        }));
+        module
+    }
+
+    #[test]
+    fn the_last_round_computes_what_is_read() {
+        for rounds in [0, 1, 3] {
+            let mut module = looped(false);
+            let scalar = crate::pass::testing::Val::T(crate::pass::testing::Arr::scalar(f64::from(rounds)));
+            let args = || vec![numbers(&[("a", 2)], 1), numbers(&[("a", 2), ("b", 2)], 2), scalar.clone()];
+            let plain = eval(&module, FuncId(0), args());
+            let mut function = module.functions[0].clone();
+            assert!(peel(&module, &mut function));
+            dead::remove(&module, &mut function);
+            module.functions[0] = function;
+            verify(&module, FuncId(0)).unwrap();
+            assert_eq!(eval(&module, FuncId(0), args()), plain);
+            assert_eq!(contractions(&module.functions[0].body), 1);
+        }
+        let module = looped(true);
+        assert!(!peel(&module, &mut module.functions[0].clone()));
+    }
+}

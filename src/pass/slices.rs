@@ -1,7 +1,7 @@
-//! Sums into one slice: `total + scatter_add(part, axis: i)` adds to the slice in place.
+//! Sums into a few places: `total + scatter_add(part, axis: i)` adds to these places only.
 //!
 //! The gradient of a parameter that a loop reads slice by slice (`W[layer: l]`) is such a sum in every round; as two
-//! operations each round would write and add the whole parameter.
+//! operations each round would write and add the whole parameter. So is that of `logits[vocab: target]`.
 
 use super::attend::count;
 use crate::base::axis::Axis;
@@ -32,7 +32,9 @@ fn rewrite(function: &Function, reads: &BTreeMap<LocalId, usize>, block: &mut Bl
         match (&stmt.op, &stmt.dest[..]) {
             (Op::ScatterAdd { arg, axis, index, own, .. }, &[dest]) => {
                 let float = function.ty(dest).elem().is_some_and(|elem| elem.is_float());
-                if float && own.is_empty() && function.ty(*index).is_scalar() && reads.get(&dest) == Some(&1) {
+                let axes = |local: LocalId| function.ty(local).axes().cloned().unwrap_or_default();
+                let lined_up = own.is_empty() && axes(*index).minus(&axes(*arg)).is_empty();
+                if float && lined_up && reads.get(&dest) == Some(&1) {
                     parts.insert(dest, (*arg, *axis, *index));
                 }
             }

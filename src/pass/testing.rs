@@ -346,6 +346,16 @@ fn plain(env: &[Val], op: &Op) -> Arr {
             });
             out
         }
+        Op::Builtin { name: "add_at", axes, args } => {
+            let mut out = a(&args[0]).clone();
+            Arr::make(a(&args[1]).dims.clone(), |at| {
+                let target = with(at, axes[0], a(&args[2]).get(at) as usize);
+                let flat = out.dims.iter().fold(0, |flat, (axis, len)| flat * len + target[axis]);
+                out.data[flat] += a(&args[1]).get(at);
+                0.0
+            });
+            out
+        }
         Op::Pad { arg, from, to, lo, size } => {
             let len = a(arg).len(*from).unwrap();
             let mut dims = a(arg).without(&[*from]);

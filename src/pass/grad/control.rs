@@ -5,12 +5,12 @@
 //! the contractions, which are dear, in lists. What a block reads from outside gets its adjoint from the adjoint
 //! block, in loops as a carried sum.
 
-use super::super::attend::ATTENTION;
+use super::super::attend::{ATTENTION, count};
 use super::super::copy::{Copier, Names, captured};
 use super::{Outcome, Reverse};
 use crate::base::diag::Diagnostic;
 use crate::base::ops::ScalarOp;
-use crate::ir::{Block, Carried, LocalId, Op, Stmt, Type, builtin_is_pure};
+use crate::ir::{Block, Carried, Function, LocalId, Op, Stmt, Type, builtin_is_pure};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Reverse<'_> {
@@ -30,7 +30,7 @@ impl Reverse<'_> {
         self.build.span = stmt.span;
         let Op::For { var, carried, body, .. } = &mut stmt.op else { return stmt };
         let params: Vec<LocalId> = carried.iter().map(|one| one.param).collect();
-        let dear: Vec<LocalId> = body.stmts.iter().filter(|stmt| is_dear(stmt)).map(|stmt| stmt.dest[0]).collect();
+        let dear = dear(&self.build.function, body);
         let (mut early, mut late) = (Vec::new(), Vec::new());
         let mut tapes = Vec::new();
         for &kept in params.iter().chain(&dear) {
@@ -244,9 +244,22 @@ impl Reverse<'_> {
     }
 }
 
-/// Is it cheaper to keep what the statement computes than to compute it again?
-fn is_dear(stmt: &Stmt) -> bool {
-    stmt.dest.len() == 1 && matches!(stmt.op, Op::Contract { .. } | Op::Builtin { name: ATTENTION, .. })
+/// What it is cheaper to keep than to compute again: contractions, with what is added to them and nothing else.
+fn dear(function: &Function, body: &Block) -> BTreeSet<LocalId> {
+    let mut reads = BTreeMap::new();
+    count(body, &mut reads);
+    let is_dear = |stmt: &&Stmt| {
+        matches!(stmt.op, Op::Contract { .. } | Op::Builtin { name: ATTENTION, .. }) && stmt.dest.len() == 1
+    };
+    let with_bias = |product: LocalId| {
+        let sum = |stmt: &&Stmt| {
+            matches!(&stmt.op, Op::Elem { op: ScalarOp::Add, args } if args.contains(&product))
+                && function.ty(stmt.dest[0]) == function.ty(product)
+        };
+        let only = reads.get(&product) == Some(&1);
+        body.stmts.iter().find(sum).filter(|_| only).map_or(product, |stmt| stmt.dest[0])
+    };
+    body.stmts.iter().filter(is_dear).map(|stmt| with_bias(stmt.dest[0])).collect()
 }
 
 /// Takes out the statements that exist only for their effect: computing again must not print again.

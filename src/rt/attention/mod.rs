@@ -43,7 +43,7 @@ pub struct Scores<'a> {
 trait Rows: Float + Element {
     /// A score so much below the largest of its row weighs exactly 0.
     const FAR: f64;
-    fn largest(row: &[Self]) -> (Self, bool);
+    fn largest(row: &[Self]) -> Self;
     fn raise(row: &mut [Self], shift: Self) -> f64;
     fn scale(row: &mut [Self], factor: Self);
     fn slope(p: &[Self], dp: &mut [Self], factor: Self);
@@ -53,7 +53,7 @@ macro_rules! rows {
     ($type:ty, $far:expr, $largest:ident, $raise:ident, $scale:ident, $slope:ident) => {
         impl Rows for $type {
             const FAR: f64 = $far;
-            fn largest(row: &[$type]) -> ($type, bool) {
+            fn largest(row: &[$type]) -> $type {
                 softmax::$largest(row)
             }
             fn raise(row: &mut [$type], shift: $type) -> f64 {
@@ -222,15 +222,20 @@ impl Job<'_> {
                     width
                 }
             };
-            let (largest, nan) = T::largest(&row[..end]);
+            let largest = T::largest(&row[..end]);
+            let far = largest.to_f64();
+            // A NaN among finite ones shows in their sum.
+            let mut nan = !far.is_finite() && row[..end].iter().any(|x| x.to_f64().is_nan());
+            // NaN differences count as near.
+            if end < self.keys && !(far - self.hidden > T::FAR) {
+                faults.note(HIDDEN_WEIGHS);
+            }
+            let sum = T::raise(&mut row[..end], largest);
+            nan |= far.is_finite() && sum.is_nan();
             if nan {
                 faults.note(NOT_A_NUMBER);
             }
-            // NaN differences count as near.
-            if end < self.keys && !(largest.to_f64() - self.hidden > T::FAR) {
-                faults.note(HIDDEN_WEIGHS);
-            }
-            inverse.push(1.0 / T::raise(&mut row[..end], largest));
+            inverse.push(1.0 / sum);
             row[end..].fill(T::from_f64(0.0));
         }
         Ok(inverse)
