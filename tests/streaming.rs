@@ -152,11 +152,10 @@ fn what_does_not_fit_says_how_much_it_is() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(told.contains("R010") && told.contains("65.5 MB") && told.contains("along `text`"), "{told}");
-    let output =
-        command(folder.path(), &["--disk", "1M", "--set", "text=400", "--memory", "120M"])
-            .arg("some.exp")
-            .output()
-            .unwrap();
+    let output = command(folder.path(), &["--disk", "1M", "--set", "text=400", "--memory", "120M"])
+        .arg("some.exp")
+        .output()
+        .unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("R010") && told.contains("--disk"), "{told}");
 }
