@@ -14,14 +14,14 @@ use std.optim: adam
 use std.random: normal
 use std.stats
 
-let texts = 80
-axis word = 64, token = 50, d = 64, part = 64, depth = 4
-axis text, sample, all = 5120
+axis text = 80, word = 64, token = 50, d = 64, part = 64, depth = 4
+axis sample
 
 let embedding = normal[token, d](root, "embedding")
+let places = normal[word, d](root, "places")
 let weights = normal[depth, d, part](root, "weights")
 fn forward(tokens: token[text, word]) -> f32[text, word, d] {
-  let mut h = embedding[token: tokens]
+  let mut h = embedding[token: tokens] + places
   for l in depth {
     site before = h
     site inner = 0.1 * (h @[d] weights[depth: l])
@@ -35,8 +35,7 @@ let model = { forward: fn(tokens) => forward(tokens) }
 fn program() -> String {
     format!(
         "{PROGRAM}
-let numbers = [a in all => int(a) * 7919 % 50]
-let tokens = index[token](numbers)[all -> (text: texts, word: 64)]
+let tokens = expand[word]([t in text => index[token](int(t) * 7919 % 50)])
 let seen = capture model(tokens) {{ x = before, inner = inner }}
 let last = seen.x[depth: 3]
 let centred = last - mean[text, word](last)
@@ -45,10 +44,10 @@ let folded = fold[text](centred, adding(fn(t) => sum64[text](sum64[word](t) ^ 2)
 print(\"{{total(folded)}} {{total(last @[text] last)}}\")
 let x = last[(text, word) -> sample]
 fit line {{
-  data:  {{ x: x, token: int(tokens)[(text, word) -> sample] }}
+  data:  {{ x: x }}
   over:  sample
   init:  fn(key) => {{ w: zeros[d](), b: 0.0 }}
-  loss:  fn(p, b) => mean[sample]((b.x @[d] p.w + f32(p.b) - f32(b.token)) ^ 2)
+  loss:  fn(p, b) => mean[sample]((b.x @[d] p.w + f32(p.b) - 1.0) ^ 2)
   optim: adam(lr: 0.01)
   steps: 40
   batch: 64
@@ -64,8 +63,8 @@ fn command(folder: &Path, options: &[&str]) -> Command {
     command
 }
 
-fn set(texts: usize) -> [String; 4] {
-    ["--set".into(), format!("texts={texts}"), "--set".into(), format!("all={}", texts * 64)]
+fn set(texts: usize) -> [String; 2] {
+    ["--set".into(), format!("text={texts}")]
 }
 
 /// What the program prints.
@@ -127,10 +126,11 @@ fn memory_and_threads_change_no_bit() {
 fn twenty_times_the_data_take_the_same_memory() {
     let folder = folder();
     let (small, large) = (set(200), set(4000));
-    let with = |all: &[String; 4]| {
+    // The least of three: which thread holds what at a moment is chance.
+    let with = |all: &[String; 2]| {
         let mut options: Vec<&str> = all.iter().map(String::as_str).collect();
         options.extend(["--memory", "120M"]);
-        peak(folder.path(), &options)
+        (0..3).map(|_| peak(folder.path(), &options)).min().unwrap_or(0)
     };
     let (small, large) = (with(&small), with(&large));
     println!("peaks: {small} and {large} KiB, {:.3}", large as f64 / small as f64);
@@ -152,11 +152,10 @@ fn what_does_not_fit_says_how_much_it_is() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(told.contains("R010") && told.contains("65.5 MB") && told.contains("along `text`"), "{told}");
-    let output =
-        command(folder.path(), &["--disk", "1M", "--set", "texts=400", "--set", "all=25600", "--memory", "120M"])
-            .arg("some.exp")
-            .output()
-            .unwrap();
+    let output = command(folder.path(), &["--disk", "1M", "--set", "text=400", "--memory", "120M"])
+        .arg("some.exp")
+        .output()
+        .unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("R010") && told.contains("--disk"), "{told}");
 }

@@ -128,7 +128,7 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
     if looping(op) {
         return builtin(ctx, op, args);
     }
-    if args.iter().any(|arg| matches!(arg, Value::Chunked(_))) {
+    if args.iter().any(|arg| matches!(arg, Value::Chunked(_))) || chunked::passes_on(op) {
         return chunked::execute(ctx, op, args, dests);
     }
     if args.iter().any(|arg| matches!(arg, Value::Sparse(_))) {

@@ -10,7 +10,6 @@ use crate::exec::{internal, op};
 use crate::ir::{LocalId, Op, Type};
 use crate::rt::chunked::{Chunked, Maker};
 use crate::rt::ctx::{Ctx, Expectation, World};
-use crate::rt::elementwise::TileFn;
 use crate::rt::error::Result;
 use crate::rt::index;
 use crate::rt::tensor::{Dim, size_mismatch};
@@ -22,8 +21,8 @@ use std::sync::atomic::AtomicBool;
 #[derive(Clone)]
 pub enum Work {
     Op(Op, Vec<Type>),
-    /// A kernel and the operation it stands for. Its machine code lives as long as the session, as values do.
-    Kernel(Op, Box<Kernel>, Option<TileFn>),
+    /// A kernel and the operation it stands for.
+    Kernel(Op, Box<Kernel>),
 }
 
 /// How an operand is read for rows `lo..hi` of the result.
@@ -301,7 +300,7 @@ impl Mapped {
         let args = self.parts.iter().map(|part| read(&mut ctx, part, lo, hi)).collect::<Result<Vec<Value>>>()?;
         match &self.work {
             Work::Op(op, types) => op::execute(&mut ctx, op, args, &types.iter().collect::<Vec<&Type>>()),
-            Work::Kernel(op, kernel, code) => op::execute_kernel(&ctx, op, kernel, *code, args),
+            Work::Kernel(op, kernel) => op::execute_kernel(&ctx, op, kernel, None, args),
         }
     }
 }

@@ -56,7 +56,8 @@ pub fn kernel(
     code: Option<TileFn>,
     args: Vec<Value>,
 ) -> Result<Vec<Value>> {
-    let work = Work::Kernel(operation.clone(), Box::new(kernel.clone()), code);
+    // Values may outlive the session whose machine code this is, so tiles are interpreted: the same bits.
+    let work = Work::Kernel(operation.clone(), Box::new(kernel.clone()));
     if let Some(done) = local::execute(ctx, work, &args)? {
         return Ok(done);
     }
@@ -89,8 +90,12 @@ fn append(args: Vec<Value>) -> Result<Vec<Value>> {
     }
 }
 
-/// Builtins that know chunked values themselves.
-const UNREAD: &[&str] = &["in_memory", "by_rows", "list_push", "stop"];
+/// Is it a builtin that takes values in any representation and passes them on?
+pub fn passes_on(operation: &Op) -> bool {
+    matches!(operation, Op::Builtin { name, .. } if UNREAD.contains(name))
+}
+
+const UNREAD: &[&str] = &["append_tile", "in_memory", "by_rows", "list_push", "stop"];
 
 /// The length of an axis on which all operands that have it agree.
 fn length(args: &[Value], axis: crate::base::axis::Axis) -> Result<i64> {

@@ -6,12 +6,11 @@
 use crate::rt::error::{Error, Result, code};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 struct Store {
-    file: Option<File>,
+    file: Option<Arc<File>>,
     /// Where the file ends.
     end: u64,
     /// Places given up, by their size.
@@ -70,12 +69,9 @@ pub fn write(bytes: &[u8]) -> Result<Extent> {
     store.used += len;
     store.most = store.most.max(store.used);
     let extent = Extent { at, len };
-    let outcome = store.open().and_then(|file| {
-        file.seek(SeekFrom::Start(at))?;
-        file.write_all(bytes)
-    });
+    let file = store.open();
     drop(store);
-    match outcome {
+    match file.and_then(|file| write_at(&file, at, bytes)) {
         Ok(()) => Ok(extent),
         Err(cause) => {
             Err(Error::new(code::FILE, format!("the store of intermediate results cannot be written: {cause}"))
@@ -93,12 +89,8 @@ impl Extent {
         if from + out.len() as u64 > self.len {
             return Err(Error::new(code::INTERNAL, "a read beyond a place in the store"));
         }
-        let mut store = store();
-        let outcome = store.open().and_then(|file| {
-            file.seek(SeekFrom::Start(self.at + from))?;
-            file.read_exact(out)
-        });
-        outcome.map_err(|cause| {
+        let file = store().open();
+        file.and_then(|file| read_at(&file, self.at + from, out)).map_err(|cause| {
             Error::new(code::FILE, format!("the store of intermediate results cannot be read: {cause}"))
         })
     }
@@ -118,14 +110,45 @@ impl Store {
         self.end - len
     }
 
-    fn open(&mut self) -> std::io::Result<&mut File> {
+    fn open(&mut self) -> std::io::Result<Arc<File>> {
         if self.file.is_none() {
             let folder = self.folder.clone().unwrap_or_else(folder);
             let made = std::fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder));
-            self.file = Some(made.or_else(|_| tempfile::tempfile())?);
+            self.file = Some(Arc::new(made.or_else(|_| tempfile::tempfile())?));
         }
-        self.file.as_mut().ok_or_else(|| std::io::Error::other("no file"))
+        self.file.clone().ok_or_else(|| std::io::Error::other("no file"))
     }
+}
+
+/// Many threads may read at once where the system can read at a position.
+#[cfg(unix)]
+fn read_at(file: &File, at: u64, out: &mut [u8]) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, out, at)
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, at: u64, bytes: &[u8]) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+/// The file has one position, which must stay ours between moving and reading.
+#[cfg(not(unix))]
+static POSITION: Mutex<()> = Mutex::new(());
+
+#[cfg(not(unix))]
+fn read_at(mut file: &File, at: u64, out: &mut [u8]) -> std::io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+    let _ours = POSITION.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(out)
+}
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, at: u64, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::{Seek, SeekFrom, Write};
+    let _ours = POSITION.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(bytes)
 }
 
 /// `$LOCUS_STORE`, or the person's cache folder, or where temporary files go.

@@ -90,8 +90,7 @@ impl Tile {
             }
             State::Stored(Stored::Dense { elements, .. }) if elements.dtype == T::DTYPE => {
                 for (&row, out) in rows.iter().zip(out) {
-                    let bytes = bytemuck::cast_slice_mut(out);
-                    elements.at.read((row * width * size_of::<T>()) as u64, bytes)?;
+                    elements.at.read((row * width * size_of::<T>()) as u64, bytemuck::cast_slice_mut(out))?;
                 }
                 Ok(true)
             }
