@@ -70,7 +70,8 @@ fn blocks() -> Vec<Block> {
 fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_locus"));
     // Nobody's own results: those of a page lie in the page's folder.
-    command.args(args).current_dir(folder).env("LOCUS_CACHE", folder.join("cache"));
+    let cache = if folder == root() { PathBuf::from("off") } else { folder.join("cache") };
+    command.args(args).current_dir(folder).env("LOCUS_CACHE", cache);
     command
 }
 

@@ -163,6 +163,10 @@ fn kill_at(moment: f64, steps: u64, interval: f64, wanted: &str) -> Option<Kille
     child.kill().unwrap();
     let killed = SystemTime::now();
     child.wait().unwrap();
+    if fs::read_dir(place.path("cache/results")).is_ok_and(|mut kept| kept.next().is_some()) {
+        // The training was over, and its result is kept.
+        return None;
+    }
     let newest = place.checkpoints().last().map(|(step, time, _)| (*step, *time));
     let lost = match newest {
         Some((_, time)) => killed.duration_since(time).unwrap_or_default().as_secs_f64(),

@@ -231,11 +231,7 @@ impl Session {
         let Some(about) = watched.about else { return };
         let seconds = watched.start.elapsed().as_secs_f64();
         let mut watch = self.memory.watch.replace(Watch::default());
-        let resumed = watch.loops.as_mut().and_then(|loops| {
-            loops.finish();
-            loops.resumed
-        });
-        if let Some(place) = resumed {
+        if let Some(place) = watch.loops.as_ref().and_then(|loops| loops.resumed) {
             self.memory.resumed(&shown_name(unit), place);
         }
         about.sets.iter().for_each(|global| {
@@ -244,8 +240,12 @@ impl Session {
         self.memory.keys.set(&about);
         if let Some((path, identity)) = watched.input {
             self.note_input(&about, &path, identity);
-        } else if !watch.muted {
-            self.keep_result(unit, &about, watch.printed, seconds);
+        } else {
+            self.keep_result(unit, &about, watch.printed.take(), seconds);
+        }
+        // Not before the result is kept: whatever happens in between, the work is not lost.
+        if let Some(loops) = &mut watch.loops {
+            loops.finish();
         }
     }
 

@@ -92,7 +92,7 @@ impl Loops {
         if let Some((round, _)) = found {
             let place = Place { round, of: hi };
             self.saved = Some(place);
-            if round < hi {
+            if round > lo {
                 self.resumed = Some(place);
                 self.notes.push(format!("`{}` goes on from step {round} of {hi}", self.name));
             }
