@@ -371,3 +371,17 @@ fn a_profile_names_lines_and_fits_its_terminal() {
     assert_eq!(product["largest_bytes"], 400 * 200 * 4);
     assert!(product["seconds"].as_f64().unwrap() > 0.0);
 }
+
+#[test]
+fn a_plan_follows_from_the_text_and_runs_nothing() {
+    let folder = Folder::new();
+    folder.file("small.exp", include_str!("plan/small.exp"));
+    let ran = folder.locus(&["plan", "small.exp", "--memory", "2G"]).expect(0, &[]);
+    // How fast the machine is now is no property of the program.
+    let found: Vec<&str> = ran.out.lines().filter(|line| !line.starts_with("at the ")).collect();
+    assert_eq!(found.join("\n"), include_str!("plan/small.txt").trim_end());
+    // A branch that depends on data, and an input that is not there: said to be unknown, and nothing printed.
+    folder.file("open.exp", "axis n = 4\ninput x = file(\"x.npy\")\nlet y = read_f32[n](x)\nprint(\"ran\")\n");
+    let ran = folder.locus(&["plan", "open.exp"]).expect(0, &["y: f32[n ?], size unknown", "what is unknown"]);
+    assert!(!ran.out.lines().any(|line| line == "ran"), "{ran:?}");
+}

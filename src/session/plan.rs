@@ -14,8 +14,8 @@ use crate::check::Unit;
 use crate::exec::plan::value::Guess;
 use crate::exec::plan::{Need, Planner, Source, Work};
 use crate::ir::{GlobalId, Module};
+use crate::rt::contract;
 use crate::rt::rng::{self, Key};
-use crate::rt::{contract, kernels};
 
 /// Products and leaves of a record that are listed.
 const PRODUCTS_SHOWN: usize = 10;
@@ -61,7 +61,7 @@ fn shapes(planner: &Planner, module: &Module, leaves: &[GlobalId]) -> Vec<String
                 format!("{}, {bytes}", shape.shown())
             }
             _ if global.ty.is_tensor() => format!("{}, size unknown", global.ty),
-            _ => global.ty.to_string(),
+            _ => return None,
         };
         Some(format!("{}: {what}", global.name))
     };
@@ -82,7 +82,7 @@ fn place(sources: &Sources, span: Span) -> String {
 fn item_text(out: &mut String, sources: &Sources, item: &Item, kept: &[Source]) {
     let first = sources.slice(item.span).lines().next().unwrap_or("").trim();
     let _ = writeln!(out, "{}  {first}", place(sources, item.span));
-    item.shapes.iter().for_each(|shape| drop(writeln!(out, "    {shape}")));
+    item.shapes.iter().for_each(|shape| out.push_str(&format!("    {shape}\n")));
     let need = &item.need;
     if !need.products.is_empty() {
         let count: u64 = need.products.iter().map(|work| work.count).sum();
@@ -107,20 +107,31 @@ fn item_text(out: &mut String, sources: &Sources, item: &Item, kept: &[Source]) 
         (need.open_branches > 0, "conditions known only when it runs: the dearer branch is counted".to_string()),
         (need.estimated, "long loops: the first round stands for all".to_string()),
     ];
-    notes.iter().filter(|(told, _)| *told).for_each(|(_, note)| drop(writeln!(out, "    ({note})")));
+    notes.iter().filter(|(told, _)| *told).for_each(|(_, note)| out.push_str(&format!("    ({note})\n")));
 }
 
 /// The dearest products of all items.
 fn products(out: &mut String, sources: &Sources, items: &[Item]) {
-    let mut all: Vec<&Work> = items.iter().flat_map(|item| &item.need.products).collect();
+    let mut all: Vec<(String, Work)> = Vec::new();
+    for work in items.iter().flat_map(|item| &item.need.products) {
+        let at = place(sources, work.span);
+        match all.iter_mut().find(|(known, one)| *known == at && one.left == work.left && one.right == work.right) {
+            Some((_, known)) => {
+                known.count += work.count;
+                known.flops = known.flops.zip(work.flops).map(|(a, b)| a + b);
+            }
+            None => all.push((at, work.clone())),
+        }
+    }
     if all.is_empty() {
         return;
     }
+    let cost = |work: &Work| work.flops.unwrap_or(f64::INFINITY);
     // Unknown ones first: they may be the dearest.
-    all.sort_by(|a, b| b.flops.unwrap_or(f64::INFINITY).total_cmp(&a.flops.unwrap_or(f64::INFINITY)));
+    all.sort_by(|a, b| cost(&b.1).total_cmp(&cost(&a.1)));
     let _ = writeln!(out, "\ndearest products");
-    for work in all.iter().take(PRODUCTS_SHOWN) {
-        let (flops, at) = (shown_flops(work.flops), place(sources, work.span));
+    for (at, work) in all.iter().take(PRODUCTS_SHOWN) {
+        let flops = shown_flops(work.flops);
         let _ = writeln!(out, "  {flops:>13}  {:>7} x  {} @ {}  {at}", work.count, work.left, work.right);
     }
     let total: Option<f64> = items.iter().map(|item| item.need.flops()).sum();
@@ -151,13 +162,13 @@ fn memory(out: &mut String, items: &[Item], limit: Option<u64>) {
     let lacks = items.iter().any(|item| item.need.unknown);
     let more = if lacks { ", and what is unknown" } else { "" };
     let _ = write!(out, "\nmemory for tensors: {} at most{more}", shown_bytes(peak));
-    match limit {
-        Some(limit) if peak > limit => {
-            drop(writeln!(out, "; the limit is {}: it will be refused or spilled", shown_bytes(limit)))
+    if let Some(limit) = limit {
+        let _ = write!(out, "; the limit is {}", shown_bytes(limit));
+        if peak > limit {
+            out.push_str(", so it will be refused or kept on disk");
         }
-        Some(limit) => drop(writeln!(out, "; the limit is {}", shown_bytes(limit))),
-        None => out.push('\n'),
     }
+    out.push('\n');
 }
 
 fn shown_flops(flops: Option<f64>) -> String {
@@ -175,7 +186,6 @@ fn speed() -> Option<f64> {
     let (m, k, n) = (Axis::named("", "m"), Axis::named("", "k"), Axis::named("", "n"));
     let a = rng::normal(Key::from_seed(1), &[(m, SIZE), (k, SIZE)]).ok()?;
     let b = rng::normal(Key::from_seed(2), &[(k, SIZE), (n, SIZE)]).ok()?;
-    kernels::threads();
     let mut best = f64::INFINITY;
     for _ in 0..4 {
         let start = Instant::now();
