@@ -319,23 +319,24 @@ mod tests {
     use crate::ir::{Elem, Module};
     use crate::pass::testing::{build, set, tensor};
 
-    /// What `attend` makes of attention over `q[b, q, d]`, `k[b, k, d]`, `v[b, k, e]` with `change` on its parts.
+    /// Axes that no other test has: their order is that of their first use.
+    /// What `attend` makes of attention over `q[N, Q, D]`, `k[N, K, D]`, `v[N, K, E]` with `change` on its parts.
     fn attended(change: impl Fn(&mut Builder, &str, LocalId, &[LocalId]) -> LocalId) -> String {
         let t = |axes: &str| tensor(Elem::F64, axes);
-        let seen = tensor(Elem::Bool, "qk");
-        let params = [("q", t("bqd")), ("k", t("bkd")), ("v", t("bke")), ("seen", seen), ("s", Type::FLOAT)];
+        let seen = tensor(Elem::Bool, "QK");
+        let params = [("q", t("NQD")), ("k", t("NKD")), ("v", t("NKE")), ("seen", seen), ("s", Type::FLOAT)];
         let mut module = Module::default();
         let id = module.add(build("f", &params, |b, p| {
-            let scores = b.emit(Op::Contract { a: p[0], b: p[1], axes: set("d") });
+            let scores = b.emit(Op::Contract { a: p[0], b: p[1], axes: set("D") });
             let scores = b.elem(ScalarOp::Div, &[scores, p[4]]);
             let scores = change(b, "scores", scores, p);
-            let most = b.reduce(ReduceKind::Max, scores, set("k"));
+            let most = b.reduce(ReduceKind::Max, scores, set("K"));
             let shifted = b.elem(ScalarOp::Sub, &[scores, most]);
             let raised = b.elem(ScalarOp::Exp, &[shifted]);
-            let total = b.reduce(ReduceKind::Sum, raised, set("k"));
+            let total = b.reduce(ReduceKind::Sum, raised, set("K"));
             let pattern = b.elem(ScalarOp::Div, &[raised, total]);
             let pattern = change(b, "pattern", pattern, p);
-            vec![b.emit(Op::Contract { a: p[2], b: pattern, axes: set("k") })]
+            vec![b.emit(Op::Contract { a: p[2], b: pattern, axes: set("K") })]
         }));
         attend(&mut module.functions[0]);
         let body = module.functions[0].clone();
@@ -352,7 +353,7 @@ mod tests {
     #[test]
     fn the_form_is_one_operation() {
         let text = attended(|_, _, x, _| x);
-        assert!(text.contains("builtin attention[q, k, d, e](q.0, k.1, v.2") && !text.contains("exp("), "{text}");
+        assert!(text.contains("builtin attention[Q, K, D, E](q.0, k.1, v.2") && !text.contains("exp("), "{text}");
     }
 
     #[test]
@@ -364,7 +365,7 @@ mod tests {
             }
             _ => b.emit(Op::Copy(x)),
         });
-        assert!(text.contains("builtin attention[q, k, d, e]") && text.contains("seen.3)"), "{text}");
+        assert!(text.contains("builtin attention[Q, K, D, E]") && text.contains("seen.3)"), "{text}");
     }
 
     #[test]
@@ -385,7 +386,7 @@ mod tests {
         // A tensor of scales, and a second summed axis, are no attention.
         let text = attended(|b, place, x, p| match place {
             "scores" => {
-                let each = b.reduce(ReduceKind::Sum, p[0], set("bd"));
+                let each = b.reduce(ReduceKind::Sum, p[0], set("ND"));
                 b.elem(ScalarOp::Mul, &[x, each])
             }
             _ => x,
