@@ -190,8 +190,25 @@ fn kill_at(moment: f64, steps: u64, interval: f64, wanted: &str) -> Option<Kille
 
 /// Kills `count` runs at random moments, `at_once` at a time.
 fn kills(count: usize, at_once: usize, seconds: f64, interval: f64) -> Vec<Killed> {
-    let (steps, wanted, took) = undisturbed(seconds);
-    println!("undisturbed: {steps} steps in {took:.1} s, bits {}", &wanted[..16]);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (mut steps, mut wanted, mut took) = undisturbed(seconds * (cores as f64 / at_once as f64).min(1.0));
+    // Runs that share a core take longer, and their length is what counts.
+    while at_once > cores && took < seconds {
+        let start = Instant::now();
+        let side_by_side = || (0..at_once).map(|_| Place::new(steps, 1e6)).collect::<Vec<Place>>();
+        std::thread::scope(|scope| {
+            side_by_side().into_iter().for_each(|place| {
+                scope.spawn(move || place.finish());
+            });
+        });
+        took = start.elapsed().as_secs_f64();
+        if took < seconds {
+            let place = Place::new((steps as f64 * 1.1 * seconds / took) as u64, 1e6);
+            place.finish();
+            (steps, wanted) = (place.steps, place.result());
+        }
+    }
+    println!("undisturbed, {at_once} at once: {steps} steps in {took:.1} s, bits {}", &wanted[..16]);
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while next.fetch_add(1, Ordering::Relaxed) < count {
@@ -243,7 +260,8 @@ fn fifty_random_moments() {
     if std::env::var_os("LOCUS_FULL").is_none() {
         return;
     }
-    let found = kills(50, 2, 60.0, 5.0);
+    let at_once = std::env::var("LOCUS_KILLS_AT_ONCE").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+    let found = kills(50, at_once, 60.0, 5.0);
     assert!(found.iter().all(|one| one.equal && one.remembered == 0));
     assert!(found.iter().filter(|one| one.from > 0 && one.within).count() >= 40);
 }

@@ -4,6 +4,7 @@
 
 use crate::base::kernel::Kernel;
 use crate::base::ops::{DType, ReduceKind, ScalarOp};
+use crate::base::sweep::Sweep;
 use crate::ir::{AxisSet, Const, Op, Type};
 use crate::rt::ctx::Ctx;
 use crate::rt::elementwise::{self, TileFn};
@@ -22,7 +23,7 @@ pub fn execute(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Res
         return unmeasured(ctx, op, args, dests);
     }
     let outcome = unmeasured(ctx, op, args, dests);
-    measured(ctx, op);
+    measured(ctx, op.word());
     outcome
 }
 
@@ -48,13 +49,23 @@ pub fn execute_kernel(
         return kernel_unmeasured(ctx, op, kernel, code, args);
     }
     let outcome = kernel_unmeasured(ctx, op, kernel, code, args);
-    measured(ctx, op);
+    measured(ctx, op.word());
     outcome
 }
 
-fn measured(ctx: &Ctx, op: &Op) {
+/// Runs a sweep; `codes` holds the compiled form of each step that has one.
+pub fn execute_sweep(ctx: &mut Ctx, line: &Sweep, codes: &[Option<TileFn>], args: Vec<Value>) -> Result<Vec<Value>> {
+    if !ctx.profile.as_ref().is_some_and(|profile| profile.begin()) {
+        return sweep::execute(ctx, line, codes, args);
+    }
+    let outcome = sweep::execute(ctx, line, codes, args);
+    measured(ctx, Op::SWEEP);
+    outcome
+}
+
+fn measured(ctx: &Ctx, word: &'static str) {
     if let Some(profile) = &ctx.profile {
-        profile.end(op.word());
+        profile.end(word);
     }
 }
 

@@ -370,6 +370,9 @@ impl Op {
         }
     }
 
+    /// The word for rows that go through several statements at once.
+    pub const SWEEP: &'static str = "sweep";
+
     /// What kind of operation it is, in a word; those that move nothing share one.
     pub fn word(&self) -> &'static str {
         match self {
@@ -378,6 +381,9 @@ impl Op {
             Op::Builtin { name, .. } => name,
             Op::Contract { .. } => "product",
             Op::Kernel { .. } => "elementwise",
+            Op::Sweep { .. } => Op::SWEEP,
+            Op::TopProduct { .. } => "product with selection",
+            Op::Sampled { .. } => "product at entries",
             Op::Comprehend { .. } => "comprehension",
             Op::Select { .. } => "select",
             Op::Gather { .. } => "gather",

@@ -5,7 +5,7 @@
 
 use crate::base::axis::Axis;
 use crate::base::span::Span;
-use crate::exec::{buffers, internal, op, sweep, too_deep};
+use crate::exec::{buffers, internal, op, too_deep};
 use crate::ir::Type;
 use crate::rt::elementwise::TileFn;
 use crate::rt::error::{Error, Result as Outcome};
@@ -116,7 +116,7 @@ fn perform(step: &mut Step, work: &Execution, mut args: Vec<Value>) -> Outcome<V
         Work::Sweep(line, codes) => {
             let code = |number: &Option<usize>| number.and_then(|at| step.run.kernels.get(at).copied().flatten());
             let codes: Vec<Option<TileFn>> = codes.iter().map(code).collect();
-            sweep::execute(step.run.ctx, line, &codes, args)
+            op::execute_sweep(step.run.ctx, line, &codes, args)
         }
         Work::GlobalGet(global) => Ok(vec![step.run.globals.get(global.0 as usize).cloned().unwrap_or_default()]),
         Work::GlobalSet(global) => {

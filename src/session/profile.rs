@@ -234,6 +234,7 @@ mod tests {
             // Bytes are counted for the whole process, so only `tests/cli.rs` can look at them.
             assert!(at(5).is_some_and(|line| line.cost.calls > 0));
             let softmax = at(6).unwrap();
+            // What a softmax is made of runs as one sweep, which stands for its last line.
             assert!(softmax.library.iter().all(|line| line.file.starts_with("std.")));
             assert!(!softmax.library.is_empty(), "what softmax is made of is listed below it");
             assert!(report.operations.iter().any(|kind| kind.operation == "product" && kind.cost.calls == 1));

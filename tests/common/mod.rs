@@ -114,15 +114,21 @@ pub fn hash(ran: &Ran) -> String {
     blake3::hash(&all).to_string()
 }
 
-/// The name of the first value that differs between two runs by more than 1e-6 of max(1, |value|).
+/// The first value that differs between two runs by more than 1e-6 of its largest entry, or of 1 if that is more: an
+/// entry of a model's activations carries the rounding of the sums it came from, which are of the size of the others.
 pub fn difference(one: &Ran, other: &Ran) -> Option<String> {
-    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-6 * a.abs().max(1.0) || a.to_bits() == b.to_bits();
     for ((a, b), name) in one.globals.iter().zip(&other.globals).zip(&one.names) {
         let (mut x, mut y) = (Vec::new(), Vec::new());
         numbers(a, &mut x);
         numbers(b, &mut y);
-        if x.len() != y.len() || !x.iter().zip(&y).all(close) {
-            return Some(name.clone());
+        if x.len() != y.len() {
+            return Some(format!("{name}: {} and {} numbers", x.len(), y.len()));
+        }
+        let largest = y.iter().filter(|y| y.is_finite()).fold(1f64, |most, y| most.max(y.abs()));
+        let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-6 * largest || a.to_bits() == b.to_bits();
+        let far = x.iter().zip(&y).filter(|&pair| !close(pair));
+        if let Some((a, b)) = far.max_by(|p, q| (p.0 - p.1).abs().total_cmp(&(q.0 - q.1).abs())) {
+            return Some(format!("{name}: {a} and {b}, up to {largest}"));
         }
     }
     None

@@ -73,7 +73,7 @@ fn every_builtin_of_the_design_exists() {
 
 #[test]
 fn nothing_panics_without_arguments() {
-    for builtin in super::super::table::all().filter(|builtin| builtin.name != "str_join") {
+    for builtin in super::super::table::all().filter(|builtin| !["str_join", "loop_due"].contains(&builtin.name)) {
         let mut ctx = Ctx::new(Box::new(Heard::default()));
         assert_eq!((builtin.run)(&mut ctx, &[], &[]).unwrap_err().code, "R099", "{}", builtin.name);
         for count in 1..6 {
@@ -115,7 +115,7 @@ fn indices_are_checked() {
     let ids = Tensor::from_slice(&[(axis("pos"), 3)], &[0i64, 2, 5]).unwrap();
     assert_eq!(shown("index_check", &vocab, &[ids.clone().into(), Value::Int(6)]), "int[pos = 3]  0 2 5");
     let error = call("index_check", &vocab, &[ids.into(), Value::Int(5)]).unwrap_err();
-    assert_eq!(error.message, "index 5 lies outside `vocab`, which has 5");
+    assert_eq!(error.message, "index 5 is outside axis `vocab`, which has length 5");
 }
 
 #[test]
