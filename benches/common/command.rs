@@ -74,10 +74,10 @@ pub fn streamed(table: &mut Table) {
     table.add("streamed statistics: added share of model and encoder", 0.15, added());
     let growth = || -> Found {
         let peak = |sequences: usize| {
-            let sizes = [("batch", sequences.to_string())];
+            let sizes = [("sequences", sequences.to_string())];
             number(&profiled("stream.exp", &sizes)?, "peak_bytes")
         };
-        Ok((peak(20 * 1024)? / peak(1024)? - 1.0, None))
+        Ok((peak(20 * 1000)? / peak(1000)? - 1.0, None))
     };
     table.add("20 times the sequences: growth of peak memory", 0.05, growth());
 }

@@ -13,7 +13,7 @@ use crate::rt::error::Result;
 use crate::rt::sparse::top::{self, Finish};
 use crate::rt::sparse::{Sparse, decode, gradient, group, map, reduce, sampled, views};
 use crate::rt::value::Value;
-use crate::rt::{contract, index, select};
+use crate::rt::{contract, index, select, squares};
 use std::sync::Arc;
 
 use super::op;
@@ -147,6 +147,12 @@ fn own_way(operation: &Op, args: &[Value]) -> Result<Option<Value>> {
         Op::Builtin { name: "group_sum", axes, .. } => match (&axes[..], args.get(1), int(2)) {
             (&[axis, group], Some(Value::Tensor(ids)), Some(n)) => {
                 group::group_sum(code, axis, group, ids, n)?.map(Value::from)
+            }
+            _ => None,
+        },
+        Op::Builtin { name: "group_squares", axes, .. } => match (&axes[..], args.get(1), args.get(2)) {
+            (&[axis, _], Some(Value::Tensor(ids)), Some(Value::Tensor(weight))) => {
+                squares::of_code(code, axis, ids, weight)?.map(Value::from)
             }
             _ => None,
         },

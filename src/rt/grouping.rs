@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use super::error::{Error, Result, code};
-use super::tensor::{Aligned, Buffer, Element, Tensor, checked_count};
+use super::tensor::{Aligned, Buffer, Dim, Element, Tensor, checked_count};
 use crate::base::axis::Axis;
 
 /// Columns that one task adds up.
@@ -20,17 +20,8 @@ pub fn group_sum(t: &Tensor, axis: Axis, group: Axis, ids: &Tensor, n: i64) -> R
     let mut axes = vec![(group, n)];
     axes.extend(t.shape().into_iter().filter(|&(it, _)| it != axis));
     let mut sums = Aligned::<f64>::zeros(checked_count(&axes)?);
-    if !sums.is_empty() && t.elements() > 0 {
-        let mut order = vec![axis];
-        order.extend(axes[1..].iter().map(|&(it, _)| it));
-        let rows = t.in_order(&order)?;
-        match &rows.buffer {
-            Buffer::F32(_) => add(&rows, &members, &mut sums, |x: f32| x as f64)?,
-            Buffer::F64(_) => add(&rows, &members, &mut sums, |x: f64| x)?,
-            Buffer::I64(_) => add(&rows, &members, &mut sums, |x: i64| x as f64)?,
-            Buffer::Bool(_) => add(&rows, &members, &mut sums, |x: u8| x as f64)?,
-        }
-    }
+    let others: Vec<Axis> = axes[1..].iter().map(|&(it, _)| it).collect();
+    add_members(t, axis, &others, &members, &mut sums)?;
     let mut out = Tensor::dense(&axes, sums)?;
     for dim in &mut out.dims {
         if let Some(old) = t.dim(dim.axis) {
@@ -38,6 +29,32 @@ pub fn group_sum(t: &Tensor, axis: Axis, group: Axis, ids: &Tensor, n: i64) -> R
         }
     }
     Ok(out)
+}
+
+/// Adds rows of `t` to the sums of their groups, which lie over `dims`: the groups, then the other axes.
+pub(super) fn add_rows(t: &Tensor, axis: Axis, ids: &Tensor, dims: &[Dim], sums: &mut [f64]) -> Result<()> {
+    let [group, others @ ..] = dims else { return Err(Error::new(code::INTERNAL, "sums without groups")) };
+    let members = Members::new(ids, axis, t.len(axis)?, group.len)?;
+    let same = others.iter().all(|dim| t.dim(dim.axis).is_some_and(|own| own.len == dim.len));
+    if !same || t.rank() != dims.len() {
+        return Err(Error::new(code::INTERNAL, "rows that differ from those before them"));
+    }
+    let others: Vec<Axis> = others.iter().map(|dim| dim.axis).collect();
+    add_members(t, axis, &others, &members, sums)
+}
+
+/// Adds the members of each group in their order, the other axes in the order `others`.
+fn add_members(t: &Tensor, axis: Axis, others: &[Axis], members: &Members, sums: &mut [f64]) -> Result<()> {
+    if sums.is_empty() || t.elements() == 0 {
+        return Ok(());
+    }
+    let rows = t.in_order(&[&[axis], others].concat())?;
+    match &rows.buffer {
+        Buffer::F32(_) => add(&rows, members, sums, |x: f32| x as f64),
+        Buffer::F64(_) => add(&rows, members, sums, |x: f64| x),
+        Buffer::I64(_) => add(&rows, members, sums, |x: i64| x as f64),
+        Buffer::Bool(_) => add(&rows, members, sums, |x: u8| x as f64),
+    }
 }
 
 /// Which elements each group has, in order: the elements of group g are `list[start[g]..start[g + 1]]`.

@@ -28,6 +28,7 @@ pub mod select;
 pub mod simd;
 pub mod sparse;
 pub mod squares;
+pub mod sums;
 pub mod sweep;
 pub mod table;
 pub mod tensor;

@@ -10,8 +10,10 @@ use rayon::prelude::*;
 use super::error::{Error, Result, code};
 use super::grouping::Members;
 use super::sparse::Sparse;
-use super::tensor::{Aligned, Buffer, Element, Tensor};
+use super::sparse::group::Wide;
+use super::tensor::{Aligned, Buffer, Element, Tensor, with_element};
 use crate::base::axis::Axis;
+use std::ops::Range;
 
 /// Columns of a dense operand that one task takes through all groups.
 const COLUMNS: usize = 64;
@@ -106,6 +108,17 @@ pub fn of_entries(
     Ok(out)
 }
 
+/// The squares of codes whose rows are the members and nothing else. `None` where only the dense form will do.
+pub fn of_code(code: &Sparse, axis: Axis, ids: &Tensor, weight: &Tensor) -> Result<Option<Tensor>> {
+    let [members] = code.rows.as_slice() else { return Ok(None) };
+    if members.axis != axis {
+        return Ok(None);
+    }
+    let mut once = |see: &mut dyn FnMut(&Sparse, usize) -> Result<()>| see(code, 0);
+    let found = of_entries(&mut once, code.along.len, members.len, axis, ids, weight)?;
+    Tensor::dense_over(&[code.along], Aligned::from_slice(&found)).map(Some)
+}
+
 const NOWHERE: u32 = u32::MAX;
 
 fn group_of_rows(members: &Members, rows: usize) -> Vec<u32> {
@@ -125,37 +138,66 @@ struct Turned {
     value: Vec<f64>,
 }
 
+/// Parts of the columns that are turned at the same time, each by one task.
+const PARTS: usize = 4;
+
 impl Turned {
     fn new(pieces: &mut Pieces, counts: &[usize], first: usize) -> Result<Turned> {
         let mut start = vec![0; counts.len() + 1];
         counts.iter().enumerate().for_each(|(column, count)| start[column + 1] = start[column] + count);
         let total = start[counts.len()];
         let mut turned = Turned { row: vec![0; total], value: vec![0.0; total], start };
-        let mut next = turned.start.clone();
+        let mut parts = Vec::with_capacity(PARTS);
+        let (mut rows, mut values) = (&mut turned.row[..], &mut turned.value[..]);
+        let width = counts.len().div_ceil(PARTS).max(1);
+        for lo in (0..counts.len()).step_by(width) {
+            let hi = (lo + width).min(counts.len());
+            let base = turned.start[lo];
+            let (row, later) = rows.split_at_mut(turned.start[hi] - base);
+            let (value, behind) = values.split_at_mut(turned.start[hi] - base);
+            (rows, values) = (later, behind);
+            let next = turned.start[lo..hi].iter().map(|start| start - base).collect();
+            parts.push(Part { columns: (first + lo) as u32..(first + hi) as u32, next, row, value });
+        }
         pieces(&mut |piece, offset| {
-            let values = wide(&piece.values);
-            for row in 0..piece.row_count() {
-                for entry in piece.pattern.starts[row]..piece.pattern.starts[row + 1] {
-                    let column = (piece.pattern.index[entry] as usize).wrapping_sub(first);
-                    if let Some(place) = next.get_mut(column).filter(|_| column < counts.len()) {
-                        turned.row[*place] = (offset + row) as u32;
-                        turned.value[*place] = values(entry);
-                        *place += 1;
-                    }
-                }
-            }
+            with_element!(piece.dtype(), T => {
+                let values = piece.store::<T>()?;
+                parts.par_iter_mut().for_each(|part| part.take(piece, values, offset));
+            });
             Ok(())
         })?;
+        drop(parts);
         Ok(turned)
     }
 }
 
-fn wide(values: &Buffer) -> Box<dyn Fn(usize) -> f64 + '_> {
-    match values {
-        Buffer::F32(values) => Box::new(|at| values[at] as f64),
-        Buffer::F64(values) => Box::new(|at| values[at]),
-        Buffer::I64(values) => Box::new(|at| values[at] as f64),
-        Buffer::Bool(values) => Box::new(|at| values[at] as f64),
+/// Some neighbouring columns while they are filled.
+struct Part<'a> {
+    columns: Range<u32>,
+    /// Where the next entry of each column goes.
+    next: Vec<usize>,
+    row: &'a mut [u32],
+    value: &'a mut [f64],
+}
+
+impl Part<'_> {
+    fn take<T: Wide>(&mut self, piece: &Sparse, values: &[T], offset: usize) {
+        for row in 0..piece.row_count() {
+            let range = piece.pattern.range(row);
+            let index = &piece.pattern.index[range.clone()];
+            let begin = index.partition_point(|&column| column < self.columns.start);
+            for (&column, &x) in index[begin..].iter().zip(&values[range][begin..]) {
+                if column >= self.columns.end {
+                    break;
+                }
+                let next = &mut self.next[(column - self.columns.start) as usize];
+                // More entries than were counted would be a piece that changed; they are left out.
+                if let (Some(own), Some(value)) = (self.row.get_mut(*next), self.value.get_mut(*next)) {
+                    (*own, *value) = ((offset + row) as u32, x.wide());
+                }
+                *next += 1;
+            }
+        }
     }
 }
 

@@ -10,6 +10,11 @@ use crate::ir::{AxisSet, LocalId, Op};
 use crate::rt::chunked::Chunked;
 use crate::rt::ctx::Ctx;
 use crate::rt::error::Result;
+use crate::rt::index;
+use crate::rt::sparse::Sparse;
+use crate::rt::squares;
+use crate::rt::sums::GroupSums;
+use crate::rt::tensor::{Aligned, Tensor};
 use crate::rt::value::Value;
 use std::sync::Arc;
 
@@ -28,14 +33,97 @@ pub fn execute(ctx: &mut Ctx, operation: &Op, args: &[Value]) -> Result<Option<V
         (Op::Builtin { name: "group_sum", axes, .. }, [Value::Chunked(x), ids, n])
             if axes.first() == Some(&x.axis.axis) =>
         {
-            let (x, axis) = (x.clone(), x.axis.axis);
-            let part = |ctx: &mut Ctx, lo: usize, hi: usize| {
-                let args = vec![x.range(lo, hi)?, rows(ctx, ids, axis, lo, hi)?.plain()?, n.clone()];
-                one(ctx, operation, args)
-            };
-            sum(ctx, &x, part).map(Some)
+            group_sum(ctx, x, axes, ids, op::int(std::slice::from_ref(n), 0)?).map(Some)
+        }
+        (Op::Builtin { name: "group_squares", axes, .. }, [Value::Chunked(x), ids, weight])
+            if axes.first() == Some(&x.axis.axis) =>
+        {
+            group_squares(ctx, x, ids, weight).map(Some)
         }
         _ => Ok(None),
+    }
+}
+
+/// Sums of the rows of each tile, added to one table.
+fn group_sum(ctx: &mut Ctx, x: &Chunked, axes: &[Axis], ids: &Value, n: i64) -> Result<Value> {
+    let &[axis, group] = axes else { return Err(internal("groups without an axis")) };
+    let mut sums: Option<GroupSums> = None;
+    for number in 0..x.count() {
+        ctx.check_interrupt()?;
+        let (lo, hi) = x.bounds(number);
+        let tile = x.tile(number)?;
+        let own = rows(ctx, ids, axis, lo, hi)?.plain()?;
+        let ids = op::tensor(std::slice::from_ref(&own), 0)?;
+        let sums = match &mut sums {
+            Some(sums) => sums,
+            None => sums.insert(GroupSums::new(&x.dims, axis, group, n)?),
+        };
+        sums.add(&tile, ids)?;
+    }
+    sums.ok_or_else(|| internal("a tensor without tiles"))?.finish().map(Value::from)
+}
+
+/// Squares of the sums of groups, which have members in many tiles: of sparse rows by going through the tiles again
+/// and again, of dense ones by the columns of all rows that fit into `COLUMN_BYTES`.
+fn group_squares(ctx: &mut Ctx, x: &Chunked, ids: &Value, weight: &Value) -> Result<Value> {
+    let (ids, weight) = (ids.clone().plain()?, weight.clone().plain()?);
+    let both = [ids, weight];
+    let (ids, weight) = (op::tensor(&both, 0)?, op::tensor(&both, 1)?);
+    let axis = x.axis.axis;
+    let first = x.tile(0)?;
+    if let Value::Sparse(code) = &first
+        && code.rows.len() == 1
+    {
+        let along = code.along;
+        let mut pieces = |see: &mut dyn FnMut(&Sparse, usize) -> Result<()>| {
+            for number in 0..x.count() {
+                ctx.check_interrupt()?;
+                match x.tile(number)? {
+                    Value::Sparse(code) if code.rows.len() == 1 && code.along.axis == along.axis => {
+                        see(&code, x.bounds(number).0)?;
+                    }
+                    other => see(&Sparse::of_dense(&dense(other)?, along.axis)?, x.bounds(number).0)?,
+                }
+            }
+            Ok(())
+        };
+        let found = squares::of_entries(&mut pieces, along.len, x.axis.len, axis, ids, weight)?;
+        return Tensor::dense_over(&[along], Aligned::from_slice(&found)).map(Value::from);
+    }
+    squares_of_dense(ctx, x, ids, weight)
+}
+
+/// Columns of one axis that are in memory at once, of all rows.
+const COLUMN_BYTES: usize = 16 << 20;
+
+/// Some indices of the first other axis at a time; a tensor that has no other axis is a single column.
+fn squares_of_dense(ctx: &mut Ctx, x: &Chunked, ids: &Tensor, weight: &Tensor) -> Result<Value> {
+    let axis = x.axis.axis;
+    let Some(other) = x.dims.iter().find(|dim| dim.axis != axis) else {
+        return squares::group_squares(&x.whole()?, axis, ids, weight).map(Value::from);
+    };
+    let width = (x.bytes() / other.len.max(1)).max(1);
+    let block = (COLUMN_BYTES / width).clamp(1, other.len.max(1));
+    let mut parts = Vec::new();
+    for lo in (0..other.len.max(1)).step_by(block) {
+        let hi = (lo + block).min(other.len);
+        let mut columns = Vec::with_capacity(x.count());
+        for number in 0..x.count() {
+            ctx.check_interrupt()?;
+            let tile = dense(x.tile(number)?)?;
+            let part = index::slice(&tile, other.axis, other.axis, lo as i64, hi as i64)?;
+            columns.push(Value::Tensor(part.copied()?));
+        }
+        let columns = index::concat(&columns, axis)?;
+        parts.push(Value::Tensor(squares::group_squares(&columns, axis, ids, weight)?));
+    }
+    index::concat(&parts, other.axis).map(Value::from)
+}
+
+fn dense(tile: Value) -> Result<Tensor> {
+    match tile.plain()? {
+        Value::Tensor(tile) => Ok(tile),
+        _ => Err(internal("a tile is no tensor")),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::rt::chunked::{Chunked, Maker};
 use crate::rt::ctx::{Ctx, Expectation, World};
 use crate::rt::error::Result;
 use crate::rt::index;
+use crate::rt::sparse::views;
 use crate::rt::tensor::{Dim, size_mismatch};
 use crate::rt::value::Value;
 use std::sync::Arc;
@@ -253,8 +254,9 @@ struct Shifted {
 
 impl Maker for Shifted {
     fn make(&self, lo: usize, hi: usize) -> Result<Value> {
-        match self.source.range(lo + self.by, hi + self.by)?.plain()? {
+        match self.source.range(lo + self.by, hi + self.by)? {
             Value::Tensor(part) => index::rename(&part, self.axis, self.to).map(Value::Tensor),
+            Value::Sparse(part) => views::rename(&part, self.axis, self.to).map(|part| Value::Sparse(Arc::new(part))),
             _ => Err(internal("a tile is no tensor")),
         }
     }

@@ -14,6 +14,7 @@ mod tile;
 
 use super::error::{Error, Result, code};
 use super::index;
+use super::sparse::{Sparse, views};
 use super::tensor::{Aligned, Dim, Element, Tensor, checked_count, with_element};
 use super::value::Value;
 use crate::base::axis::Axis;
@@ -121,6 +122,12 @@ impl Chunked {
         self.elements().saturating_mul(self.dtype.bytes())
     }
 
+    /// About how many bytes its tiles take where they are kept; as one dense tensor where that is not known.
+    pub fn kept_bytes(&self) -> usize {
+        let first = self.tiles.first().and_then(|tile| tile.bytes());
+        first.map_or(self.bytes(), |bytes| bytes.saturating_mul(self.count()))
+    }
+
     /// Where tile `number` begins and ends.
     pub fn bounds(&self, number: usize) -> (usize, usize) {
         ((number * self.step).min(self.axis.len), ((number + 1) * self.step).min(self.axis.len))
@@ -139,7 +146,7 @@ impl Chunked {
         }
     }
 
-    /// The rows `lo..hi` as one tensor in memory.
+    /// The rows `lo..hi` as one tensor in memory, sparse if the tiles are.
     pub fn range(&self, lo: usize, hi: usize) -> Result<Value> {
         let (axis, step) = (self.axis.axis, self.step);
         let mut parts = Vec::new();
@@ -149,15 +156,20 @@ impl Chunked {
             let (first, end) = self.bounds(number);
             let (from, to) = (lo.max(first), hi.min(end).max(lo.max(first)));
             let tile = self.tile(number)?;
-            if (from, to) == (first, end) {
-                parts.push(tile);
-            } else if let Value::Tensor(tile) = tile.plain()? {
-                let part = index::slice(&tile, axis, axis, (from - first) as i64, (to - first) as i64)?;
-                parts.push(Value::Tensor(part));
-            }
+            parts.push(match tile {
+                whole if (from, to) == (first, end) => whole,
+                tile => part_of(tile, axis, (from - first) as i64, (to - first) as i64)?,
+            });
         }
         if parts.len() == 1 {
             return Ok(parts.swap_remove(0));
+        }
+        let codes: Vec<&Sparse> =
+            parts.iter().filter_map(|part| if let Value::Sparse(code) = part { Some(&**code) } else { None }).collect();
+        if codes.len() == parts.len()
+            && let Some(joined) = views::concat(&codes, axis)?
+        {
+            return Ok(Value::Sparse(Arc::new(joined)));
         }
         let parts = parts.into_iter().map(Value::plain).collect::<Result<Vec<Value>>>()?;
         self.refuse_above_limit(hi - lo)?;
@@ -206,6 +218,19 @@ impl Chunked {
         .help(format!(
             "work on parts of it:  fold[{axis}](x, adding(fn(part) => ...)), or tiled[{axis}](x, fn(part) => ...)"
         )))
+    }
+}
+
+/// The rows `lo..hi` of a tile, sparse if it is.
+fn part_of(tile: Value, axis: Axis, lo: i64, hi: i64) -> Result<Value> {
+    if let Value::Sparse(code) = &tile
+        && let Some(part) = views::slice(code, axis, axis, lo, hi)?
+    {
+        return Ok(Value::Sparse(Arc::new(part)));
+    }
+    match tile.plain()? {
+        Value::Tensor(tile) => index::slice(&tile, axis, axis, lo, hi).map(Value::Tensor),
+        _ => Err(internal("a tile is no tensor")),
     }
 }
 

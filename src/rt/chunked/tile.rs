@@ -98,6 +98,18 @@ impl Tile {
         }
     }
 
+    /// What it takes; `None` if it was not made yet.
+    pub fn bytes(&self) -> Option<usize> {
+        match &*self.state() {
+            State::Here(value) => Some(bytes_of(value)),
+            State::Stored(Stored::Dense { elements, .. }) => Some(elements.count * elements.dtype.bytes()),
+            State::Stored(Stored::Sparse { starts, index, values, .. }) => {
+                Some(index.count * 4 + values.count * values.dtype.bytes() + starts.count * 8)
+            }
+            State::Absent => None,
+        }
+    }
+
     /// Moves the value to the store.
     pub fn spill(&self) -> Result<()> {
         let mut state = self.state();

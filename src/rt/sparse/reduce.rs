@@ -43,7 +43,7 @@ impl Cells {
         Cells { list, start }
     }
 
-    fn rows(&self, cell: usize) -> &[usize] {
+    pub(super) fn rows(&self, cell: usize) -> &[usize] {
         &self.list[self.start[cell]..self.start[cell + 1]]
     }
 }

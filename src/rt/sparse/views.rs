@@ -160,6 +160,39 @@ pub fn slice(code: &Sparse, axis: Axis, to: Axis, lo: i64, hi: i64) -> Result<Op
     replaced(code, place, &[new], |at| at + lo as usize).map(Some)
 }
 
+/// Parts one after another along the outermost row axis `axis`. `None` if it is not, or if they differ elsewhere.
+pub fn concat(parts: &[&Sparse], axis: Axis) -> Result<Option<Sparse>> {
+    let Some((&first, rest)) = parts.split_first() else { return Ok(None) };
+    let same = |a: &Dim, b: &Dim| a.axis == b.axis && a.len == b.len;
+    let fits = |part: &Sparse| {
+        part.dtype() == first.dtype()
+            && same(&part.along, &first.along)
+            && part.rows.first().is_some_and(|dim| dim.axis == axis)
+            && part.rows.len() == first.rows.len()
+            && part.rows[1..].iter().zip(&first.rows[1..]).all(|(a, b)| same(a, b))
+    };
+    if !fits(first) || !rest.iter().all(|part| fits(part)) {
+        return Ok(None);
+    }
+    let mut starts = vec![0];
+    let mut index = Vec::with_capacity(parts.iter().map(|part| part.entries()).sum());
+    for part in parts {
+        starts.extend(part.pattern.starts[1..].iter().map(|start| start + index.len()));
+        index.extend_from_slice(&part.pattern.index);
+    }
+    let mut rows = first.rows.clone();
+    rows[0].len = parts.iter().map(|part| part.rows[0].len).sum();
+    let values = with_element!(first.dtype(), T => {
+        let mut values = Vec::with_capacity(index.len());
+        for part in parts {
+            values.extend_from_slice(part.store::<T>()?);
+        }
+        T::wrap(Aligned::from_slice(&values))
+    });
+    let pattern = Arc::new(Pattern { starts, index: Aligned::from_slice(&index) });
+    Ok(Some(Sparse { rows: rows_of(&rows), along: first.along, pattern, values }))
+}
+
 pub fn rename(code: &Sparse, from: Axis, to: Axis) -> Result<Sparse> {
     let mut out = code.clone();
     let found = out.rows.iter_mut().chain([&mut out.along]).find(|dim| dim.axis == from);

@@ -4,10 +4,11 @@
 //! that lay otherwise in memory could make other bits of a product. Never trusts what it reads: whatever does not
 //! fit is `None`, and whoever asked computes the value anew.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use crate::base::axis::Axis;
+use crate::rt::chunked::Chunked;
 use crate::rt::rng::Key;
 use crate::rt::sparse::{Pattern, Sparse};
 use crate::rt::tensor::{Aligned, Buffer, Dim, Element, Origin, Tensor};
@@ -15,6 +16,9 @@ use crate::rt::value::Value;
 
 /// A view that reaches over this many times its own elements is copied before it is kept.
 const WIDEST_VIEW: usize = 8;
+
+/// What a tensor in tiles begins with.
+pub const TILES: u8 = 11;
 
 /// Bytes of a cache line; offsets keep their place within one.
 const LINE: usize = 64;
@@ -42,7 +46,10 @@ pub fn write(value: &Value, exact: bool, out: &mut dyn Write) -> io::Result<()> 
             out.write_all(&[10])?;
             sparse(found, out)
         }
-        Value::Chunked(found) => write(&Value::Tensor(found.whole().map_err(io::Error::other)?), exact, out),
+        Value::Chunked(found) => {
+            out.write_all(&[TILES])?;
+            tiles(found, exact, out)
+        }
         Value::File(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "an opened file cannot be kept")),
     }
 }
@@ -52,6 +59,7 @@ pub fn shape(value: &Value) -> Option<Vec<(String, usize, String)>> {
     let dims: Vec<Dim> = match value {
         Value::Tensor(tensor) => tensor.dims.clone(),
         Value::Sparse(sparse) => sparse.rows.iter().copied().chain([sparse.along]).collect(),
+        Value::Chunked(chunked) => chunked.dims.clone(),
         _ => return None,
     };
     dims.iter().map(|dim| Some((dim.axis.key()?, dim.len, dim.origin.text()))).collect()
@@ -77,7 +85,7 @@ pub fn size(value: &Value) -> u64 {
         Value::List(items) | Value::Record(items) => items.iter().map(size).sum(),
         Value::Tensor(tensor) => buffer(tensor.elements(), &tensor.buffer),
         Value::Sparse(sparse) => (8 * sparse.pattern.starts.len() + 12 * sparse.pattern.index.len()) as u64,
-        Value::Chunked(chunked) => chunked.axis.len as u64,
+        Value::Chunked(chunked) => chunked.kept_bytes() as u64,
         Value::Str(text) => text.len() as u64,
         _ => 16,
     }
@@ -188,6 +196,75 @@ fn sparse(sparse: &Sparse, out: &mut dyn Write) -> io::Result<()> {
     buffer(&sparse.values, 0..whole_buffer(&sparse.values), out)
 }
 
+/// One tile after another, so that no more than one of them is in memory for it.
+fn tiles(chunked: &Chunked, exact: bool, out: &mut dyn Write) -> io::Result<()> {
+    dims(out, std::slice::from_ref(&chunked.axis))?;
+    number(out, chunked.count())?;
+    let mut bytes = Vec::new();
+    for tile in 0..chunked.count() {
+        bytes.clear();
+        write(&chunked.tile(tile).map_err(io::Error::other)?, exact, &mut bytes)?;
+        number(out, bytes.len())?;
+        out.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+/// What follows `TILES`, one tile after another; each finds its place in memory or in the runtime's store.
+pub fn read_tiles(from: &mut dyn Read) -> Option<Value> {
+    let axis = read_dims_from(from)?;
+    let count = read_number_from(from)?;
+    let mut made: Option<Chunked> = None;
+    let mut at = 0;
+    let mut bytes = Vec::new();
+    for _ in 0..count {
+        let length = read_number_from(from)?;
+        bytes.clear();
+        // A length that is a lie ends with the bytes that there are.
+        from.take(length as u64).read_to_end(&mut bytes).ok()?;
+        let mut rest = &bytes[..];
+        let tile = read(&mut rest).filter(|_| rest.is_empty() && bytes.len() == length)?;
+        let rows = match &tile {
+            Value::Tensor(tensor) => tensor.dim(axis.axis)?.len,
+            Value::Sparse(sparse) => sparse.dim(axis.axis)?.len,
+            _ => return None,
+        };
+        match &mut made {
+            None => made = Some(Chunked::begin(axis.axis, axis.len, tile).ok()?),
+            Some(made) => made.append(at, tile).ok()?,
+        }
+        at += rows;
+    }
+    let made = made.filter(|made| at == axis.len && made.count() == count)?;
+    Some(Value::Chunked(Arc::new(made)))
+}
+
+fn read_number_from(from: &mut dyn Read) -> Option<usize> {
+    let mut bytes = [0; 8];
+    from.read_exact(&mut bytes).ok()?;
+    usize::try_from(u64::from_le_bytes(bytes)).ok()
+}
+
+/// A single axis; its texts are short.
+fn read_dims_from(from: &mut dyn Read) -> Option<Dim> {
+    let mut bytes = Vec::new();
+    let text = |from: &mut dyn Read, bytes: &mut Vec<u8>| {
+        let length = read_number_from(from)?;
+        bytes.extend_from_slice(&(length as u64).to_le_bytes());
+        (from.take(length as u64).read_to_end(bytes).ok()? == length).then_some(())
+    };
+    bytes.extend_from_slice(&(read_number_from(from)? as u64).to_le_bytes());
+    text(from, &mut bytes)?;
+    for _ in 0..2 {
+        bytes.extend_from_slice(&(read_number_from(from)? as u64).to_le_bytes());
+    }
+    text(from, &mut bytes)?;
+    match read_dims(&mut &bytes[..])?.as_slice() {
+        [dim] => Some(*dim),
+        _ => None,
+    }
+}
+
 /// Reads one value from the front of `bytes`.
 pub fn read(bytes: &mut &[u8]) -> Option<Value> {
     Some(match take(bytes, 1)?[0] {
@@ -202,6 +279,7 @@ pub fn read(bytes: &mut &[u8]) -> Option<Value> {
         8 => Value::Record(Arc::new(read_many(bytes)?)),
         9 => Value::Tensor(read_tensor(bytes)?),
         10 => Value::Sparse(Arc::new(read_sparse(bytes)?)),
+        TILES => read_tiles(bytes)?,
         _ => return None,
     })
 }
@@ -323,6 +401,33 @@ mod tests {
                 assert_eq!(found.offset % line, tensor.offset % line);
             }
             same(&tensor, &found);
+        }
+    }
+
+    #[test]
+    fn tiles_come_back_as_the_tiles_they_were() {
+        let [a, b, c] = axes(["a", "b", "c"]);
+        for seed in 0..40 {
+            let mut dice = Dice::new(seed);
+            let (len, step) = (3 + dice.below(9), 1 + dice.below(4));
+            let shape = [(a, len), (b, 1 + dice.below(4)), (c, 1 + dice.below(4))];
+            let whole = dice.dense(ALL_TYPES[seed as usize % 4], &shape);
+            let tile = |lo: usize| {
+                let part = index::slice(&whole, a, a, lo as i64, (lo + step).min(len) as i64).unwrap();
+                match seed % 3 {
+                    0 => Value::Sparse(Arc::new(Sparse::of_dense(&part, c).unwrap())),
+                    _ => Value::Tensor(part),
+                }
+            };
+            let mut cut = Chunked::begin(a, len, tile(0)).unwrap();
+            (step..len).step_by(step).for_each(|at| cut.append(at, tile(at)).unwrap());
+            let Value::Chunked(found) = round_trip(&Value::Chunked(Arc::new(cut.clone())), false) else {
+                panic!("not in tiles")
+            };
+            assert_eq!((found.step, found.count(), &found.dims), (cut.step, cut.count(), &cut.dims));
+            same(&found.whole().unwrap(), &cut.whole().unwrap());
+            let kind = |value: Value| matches!(value, Value::Sparse(_));
+            assert_eq!(kind(found.tile(0).unwrap()), seed % 3 == 0);
         }
     }
 

@@ -4,7 +4,7 @@
 //! Nothing here knows programs; whoever asks names results by their keys.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -151,6 +151,12 @@ impl Store {
         let mut file = File::open(self.path(key)).ok()?;
         let index = read_index(&mut file)?;
         let leaf = index.leaves.get(number)?;
+        file.seek(SeekFrom::Start(leaf.at)).ok()?;
+        let mut first = [0];
+        file.read_exact(&mut first).ok()?;
+        if first[0] == encode::TILES {
+            return read_tiles(&mut file, leaf);
+        }
         let mut bytes = vec![0; usize::try_from(leaf.bytes).ok()?];
         file.seek(SeekFrom::Start(leaf.at)).ok()?;
         file.read_exact(&mut bytes).ok()?;
@@ -244,6 +250,24 @@ impl Store {
 }
 
 /// A loop that is running now holds its lock and stays.
+/// A leaf in tiles: its hash first, in blocks, then the tiles, so that all of it is never in memory.
+fn read_tiles(file: &mut File, leaf: &Leaf) -> Option<Value> {
+    file.seek(SeekFrom::Start(leaf.at)).ok()?;
+    let (mut hasher, mut block, mut left) = (blake3::Hasher::new(), vec![0; 1 << 20], leaf.bytes);
+    while left > 0 {
+        let part = &mut block[..left.min(1 << 20) as usize];
+        file.read_exact(part).ok()?;
+        hasher.update(part);
+        left -= part.len() as u64;
+    }
+    if hasher.finalize().to_hex().as_str() != leaf.blake3 {
+        return None;
+    }
+    file.seek(SeekFrom::Start(leaf.at + 1)).ok()?;
+    let mut rest = BufReader::with_capacity(1 << 20, file).take(leaf.bytes - 1);
+    encode::read_tiles(&mut rest).filter(|_| rest.limit() == 0)
+}
+
 fn remove_unfinished(folder: &Path) -> bool {
     match File::open(folder.join("lock")) {
         Ok(lock) if lock.try_lock().is_err() => false,
