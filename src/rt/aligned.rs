@@ -30,11 +30,26 @@ impl Lines {
         if count >= MANY
             && let Ok(pages) = memmap2::MmapMut::map_anon(count * size_of::<Line>())
         {
+            ask_for_large_pages(&pages);
             return Lines::Many(pages);
         }
         // Where the system refuses, the allocator has the words for it.
         Lines::Few(bytemuck::zeroed_vec(count))
     }
+}
+
+/// From so many bytes on (one of its large pages) the system is asked for large pages.
+const LARGE_PAGE: usize = 2 << 20;
+
+/// Kernels walk down columns of large matrices, where each row lies on a small page of its own: translating addresses
+/// then costs more than the numbers do. A system that has no large pages goes on with small ones.
+fn ask_for_large_pages(pages: &memmap2::MmapMut) {
+    #[cfg(target_os = "linux")]
+    if pages.len() >= LARGE_PAGE {
+        let _ = pages.advise(memmap2::Advice::HugePage);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (pages, LARGE_PAGE);
 }
 
 impl Default for Lines {
