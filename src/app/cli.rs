@@ -93,7 +93,7 @@ pub struct Common {
     #[arg(long)]
     pub check_finite: bool,
     /// The most memory that the process may take, such as 200M or 2G; results do not depend on it
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub memory: Option<u64>,
     /// The most disk that intermediate results may take, such as 50G
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -225,6 +225,16 @@ fn size(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| "write it as a number of bytes, such as 500M or 2G".to_string())
 }
 
+/// The program itself takes some 70 MB; with less than this nothing useful fits beside it.
+const LEAST_MEMORY: u64 = 100_000_000;
+
+fn memory(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        bytes if bytes < LEAST_MEMORY => Err("the program itself takes some 70 MB; give it 100M or more".to_string()),
+        bytes => Ok(bytes),
+    }
+}
+
 fn age(text: &str) -> Result<Duration, String> {
     let units = [("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)];
     let read = |(unit, seconds): &(&str, f64)| {
@@ -252,6 +262,7 @@ mod tests {
         for bad in ["", "M", "2X", "-1G", "nanG"] {
             assert!(size(bad).is_err(), "{bad}");
         }
+        assert!(memory("99M").is_err() && memory("100M").is_ok());
     }
 
     #[test]
