@@ -24,10 +24,7 @@ impl<T: ToF64> Source<2> for Pairs<'_, T> {
         let from_b = (self.first[1] + offsets[1]) as usize;
         if in_a == 1 && in_b == 1 {
             let (a, b) = (&self.a[from_a..from_a + out.len()], &self.b[from_b..from_b + out.len()]);
-            for ((x, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                *x = a.to_f64() * b.to_f64();
-            }
-            return;
+            return T::products(a, b, out);
         }
         for (i, x) in out.iter_mut().enumerate() {
             let (a, b) = (from_a as isize + i as isize * in_a, from_b as isize + i as isize * in_b);

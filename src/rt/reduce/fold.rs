@@ -3,6 +3,7 @@
 //! A fold never sees axes or threads; the engine decides the order, which is the same for every layout and every
 //! number of threads.
 
+use super::super::simd::rows;
 use super::super::tensor::Element;
 use std::marker::PhantomData;
 
@@ -26,6 +27,23 @@ pub trait Fold {
 /// Elements that can be summed as floats.
 pub trait ToF64: Copy + Default + Send + Sync {
     fn to_f64(self) -> f64;
+
+    /// The products of two runs, each in 64 bits.
+    fn products(a: &[Self], b: &[Self], out: &mut [f64]) {
+        for ((x, &a), &b) in out.iter_mut().zip(a).zip(b) {
+            *x = a.to_f64() * b.to_f64();
+        }
+    }
+}
+
+impl ToF64 for f32 {
+    fn to_f64(self) -> f64 {
+        self as f64
+    }
+
+    fn products(a: &[f32], b: &[f32], out: &mut [f64]) {
+        rows::wide_products(a, b, out);
+    }
 }
 
 macro_rules! to_f64 {
@@ -37,7 +55,7 @@ macro_rules! to_f64 {
         })*
     };
 }
-to_f64!(f32, f64, i64, u8);
+to_f64!(f64, i64, u8);
 
 /// A sum in f64, given out as `O`.
 pub struct FloatSum<T, O>(PhantomData<(T, O)>);

@@ -67,6 +67,15 @@ macro_rules! rows {
 rows!(sum_narrow_f32, dot_narrow_f32, add_f32, f32);
 rows!(sum_rows_f64, dot_rows_f64, add_f64, f64);
 
+versions! {
+    /// The products of two runs, each in 64 bits, where they are exact.
+    pub fn wide_products(a: &[f32], b: &[f32], out: &mut [f64]) {
+        for ((x, &a), &b) in out.iter_mut().zip(a).zip(b) {
+            *x = a as f64 * b as f64;
+        }
+    }
+}
+
 /// `sum_narrow_f32`, with the same bits, in the widest registers.
 pub fn sum_rows_f32(
     lists: Lists,
