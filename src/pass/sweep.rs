@@ -377,7 +377,8 @@ mod tests {
             let w = b.elem(ScalarOp::Mul, &[z, total]);
             vec![b.reduce(ReduceKind::Sum, w, set("ab"))]
         });
-        assert_eq!(text.matches("sweep[a, b]").count(), 2, "{text}");
+        // Which axis is named first depends on what other tests have named before.
+        assert_eq!(text.matches("= sweep[").count(), 2, "{text}");
     }
 
     #[test]
