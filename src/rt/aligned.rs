@@ -23,6 +23,9 @@ enum Lines {
 
 /// From so many lines on (256 KiB) memory comes from the system.
 const MANY: usize = 4096;
+/// From so many lines on (4 MiB) the system is asked for large pages.
+#[cfg(target_os = "linux")]
+const HUGE: usize = 65536;
 
 impl Lines {
     /// Fresh zeros.
@@ -30,6 +33,11 @@ impl Lines {
         if count >= MANY
             && let Ok(pages) = memmap2::MmapMut::map_anon(count * size_of::<Line>())
         {
+            // Thousands of small pages cost more time than what is computed on them. Advice only: refusal is fine.
+            #[cfg(target_os = "linux")]
+            if count >= HUGE {
+                let _ = pages.advise(memmap2::Advice::HugePage);
+            }
             return Lines::Many(pages);
         }
         // Where the system refuses, the allocator has the words for it.
