@@ -251,6 +251,9 @@ fn spread(count: usize, work: usize, one: impl Fn(usize) + Sync + Send) {
     }
 }
 
+/// Elements of parts that one task adds: what they and their sum take stays in the cache.
+const ADD_WORK: usize = 1 << 14;
+
 /// A checked `Products` with its operands.
 struct Job<'a, T> {
     spec: &'a Products,
@@ -297,23 +300,45 @@ impl<T: Float> Job<'_, T> {
     /// The same with the parts spread over threads, some at a time: for few tiles.
     fn by_rounds(&self) {
         let tiles: Vec<Tile> = (0..self.tiling.tiles()).map(|number| self.tiling.tile(number)).collect();
-        let mut totals: Vec<Aligned<f64>> = tiles.iter().map(|tile| Aligned::zeros(tile.m * tile.n)).collect();
         let parts = self.tiling.parts.len();
         let round = (4 * rayon::current_num_threads()).div_ceil(tiles.len());
+        if parts <= round {
+            let made = self.round(&tiles, 0, parts);
+            return tiles.iter().zip(made.chunks(parts)).for_each(|(&tile, parts)| self.store_sum(tile, parts));
+        }
+        let mut totals: Vec<Aligned<f64>> = tiles.iter().map(|tile| Aligned::zeros(tile.m * tile.n)).collect();
         for first in (0..parts).step_by(round) {
             let here = round.min(parts - first);
-            let made = (0..tiles.len() * here).into_par_iter().map(|number| {
-                let tile = tiles[number / here];
-                let mut out = Aligned::<T>::scratch(tile.m * tile.n);
-                self.part(tile, first + number % here, &mut out);
-                out
-            });
-            let made: Vec<Aligned<T>> = made.collect();
+            let made = self.round(&tiles, first, here);
             totals.par_iter_mut().zip(made.par_chunks(here)).for_each(|(total, parts)| {
                 parts.iter().for_each(|part| add(total, part));
             });
         }
         tiles.into_par_iter().zip(&totals).for_each(|(tile, total)| self.store(tile, total));
+    }
+
+    /// `count` parts of every tile, from part `first` on.
+    fn round(&self, tiles: &[Tile], first: usize, count: usize) -> Vec<Aligned<T>> {
+        let made = (0..tiles.len() * count).into_par_iter().map(|number| {
+            let tile = tiles[number / count];
+            let mut out = Aligned::<T>::scratch(tile.m * tile.n);
+            self.part(tile, first + number % count, &mut out);
+            out
+        });
+        made.collect()
+    }
+
+    /// Stores the sum of all parts of a tile, with the bits of `by_parts`, but without a total in memory.
+    fn store_sum(&self, tile: Tile, parts: &[Aligned<T>]) {
+        let rows = (ADD_WORK / (tile.n * parts.len())).max(1);
+        (0..tile.m.div_ceil(rows)).into_par_iter().for_each(|piece| {
+            let start = piece * rows;
+            let here = Tile { row: tile.row + start, m: rows.min(tile.m - start), ..tile };
+            let mut total = vec![0f64; here.m * here.n];
+            let of = start * tile.n..(start + here.m) * tile.n;
+            parts.iter().for_each(|part| add(&mut total, &part[of.clone()]));
+            self.store(here, &total);
+        });
     }
 
     fn store(&self, tile: Tile, total: &[f64]) {
@@ -328,7 +353,7 @@ impl<T: Float> Job<'_, T> {
 }
 
 fn add<T: ToF64>(total: &mut [f64], part: &[T]) {
-    total.iter_mut().zip(part).for_each(|(sum, &x)| *sum += x.to_f64());
+    T::add_to(total, part);
 }
 
 #[cfg(test)]

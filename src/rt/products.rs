@@ -110,7 +110,7 @@ impl Products {
             (_, true) => (PART_AREA / (unit * width)).clamp(1, MOST_ROWS / unit),
             _ => MOST_ROWS / unit,
         };
-        let groups = self.wanted_calls(columns.len() * parts.len()).max(whole.div_ceil(most)).min(whole);
+        let groups = even_share(self.wanted_calls(columns.len() * parts.len()).max(whole.div_ceil(most)), whole);
         let mut cuts: Vec<(usize, usize)> =
             evenly(whole, groups, 1).into_iter().map(|(start, len)| (start * unit, len * unit)).collect();
         match cuts.last_mut() {
@@ -218,6 +218,14 @@ fn evenly(len: usize, count: usize, unit: usize) -> Vec<(usize, usize)> {
         start = end;
     }
     cuts
+}
+
+/// At least `wanted` calls for so many units of rows, as many as threads share evenly: three calls on two threads take
+/// as long as four. Few units are cut into more calls, since the longest of few is far above their mean.
+fn even_share(wanted: usize, units: usize) -> usize {
+    let even = wanted.next_power_of_two();
+    let fine = if wanted > 2 && units < 6 * even { 2 * even } else { even };
+    fine.min(units)
 }
 
 /// Is a matrix with these strides given to the BLAS transposed, and what is its leading dimension? `None` if neither

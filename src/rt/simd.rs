@@ -98,6 +98,7 @@ macro_rules! versions {
 
 pub mod rows;
 pub mod softmax;
+pub mod sums;
 
 macro_rules! tile {
     ($name:ident, $type:ty, $body:path) => {

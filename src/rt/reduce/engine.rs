@@ -198,9 +198,7 @@ impl<'a, const N: usize, S: Source<N>> Engine<'a, N, S> {
                         &items[..]
                     }
                 };
-                for (acc, &x) in target.iter_mut().zip(row) {
-                    *acc = F::add(*acc, x, place);
-                }
+                F::add_row(target, row, place);
                 offsets = sum(offsets, down);
                 place += 1;
             }

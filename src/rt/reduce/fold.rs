@@ -3,7 +3,7 @@
 //! A fold never sees axes or threads; the engine decides the order, which is the same for every layout and every
 //! number of threads.
 
-use super::super::simd::rows;
+use super::super::simd::{rows, sums};
 use super::super::tensor::Element;
 use std::marker::PhantomData;
 
@@ -20,6 +20,10 @@ pub trait Fold {
     fn run(_items: &[Self::Item], _start: usize) -> Option<Self::Acc> {
         None
     }
+    /// Items added to totals beside each other, all at the same place.
+    fn add_row(totals: &mut [Self::Acc], items: &[Self::Item], place: usize) {
+        totals.iter_mut().zip(items).for_each(|(total, &x)| *total = Self::add(*total, x, place));
+    }
     /// `None` if there is no result: an overflow, or NaN where an index was wanted.
     fn finish(acc: Self::Acc) -> Option<Self::Out>;
 }
@@ -27,22 +31,19 @@ pub trait Fold {
 /// Elements that can be summed as floats.
 pub trait ToF64: Copy + Default + Send + Sync {
     fn to_f64(self) -> f64;
-
     /// The products of two runs, each in 64 bits.
     fn products(a: &[Self], b: &[Self], out: &mut [f64]) {
         for ((x, &a), &b) in out.iter_mut().zip(a).zip(b) {
             *x = a.to_f64() * b.to_f64();
         }
     }
-}
-
-impl ToF64 for f32 {
-    fn to_f64(self) -> f64 {
-        self as f64
+    /// Each item added to the total beside it.
+    fn add_to(totals: &mut [f64], items: &[Self]) {
+        totals.iter_mut().zip(items).for_each(|(total, x)| *total += x.to_f64());
     }
-
-    fn products(a: &[f32], b: &[f32], out: &mut [f64]) {
-        rows::wide_products(a, b, out);
+    /// The sum of a tile, in the order of the engine, where there is a fast way.
+    fn sum(_items: &[Self]) -> Option<f64> {
+        None
     }
 }
 
@@ -55,7 +56,29 @@ macro_rules! to_f64 {
         })*
     };
 }
-to_f64!(f64, i64, u8);
+to_f64!(i64, u8);
+
+macro_rules! wide_sums {
+    ($type:ty, $add:path, $tile:path $(, $products:path)?) => {
+        impl ToF64 for $type {
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            fn add_to(totals: &mut [f64], items: &[$type]) {
+                $add(totals, items);
+            }
+            fn sum(items: &[$type]) -> Option<f64> {
+                Some($tile(items))
+            }
+            $(fn products(a: &[$type], b: &[$type], out: &mut [f64]) {
+                $products(a, b, out);
+            })?
+        }
+    };
+}
+wide_sums!(f32, sums::add_f32, sums::tile_f32, rows::wide_products);
+wide_sums!(f64, sums::add_f64, sums::tile_f64);
 
 /// A sum in f64, given out as `O`.
 pub struct FloatSum<T, O>(PhantomData<(T, O)>);
@@ -85,6 +108,12 @@ impl<T: ToF64, O: FromF64> Fold for FloatSum<T, O> {
     #[inline(always)]
     fn add(acc: f64, x: T, _: usize) -> f64 {
         acc + x.to_f64()
+    }
+    fn add_row(totals: &mut [f64], items: &[T], _: usize) {
+        T::add_to(totals, items);
+    }
+    fn run(items: &[T], _: usize) -> Option<f64> {
+        T::sum(items)
     }
     fn merge(a: f64, b: f64) -> f64 {
         a + b
