@@ -72,12 +72,18 @@ impl Checker {
             }
             return Some(generics);
         }
-        let mut solver = Solver::new(signature);
-        solver.explicit(axes).ok()?;
-        for ((_, pattern), ty) in signature.params.iter().zip(args) {
-            solver.argument(pattern.as_ref()?, ty).ok()?;
-        }
-        let subst = solver.solve().ok()?;
+        // No axes may mean an empty row, or that the call named none and the operands say them.
+        let solved = |named: bool| {
+            let mut solver = Solver::new(signature);
+            if named {
+                solver.explicit(axes).ok()?;
+            }
+            for ((_, pattern), ty) in signature.params.iter().zip(args) {
+                solver.argument(pattern.as_ref()?, ty).ok()?;
+            }
+            solver.solve().ok()
+        };
+        let subst = solved(true).or_else(|| if axes.is_empty() { solved(false) } else { None })?;
         Some(generics_of(signature, &subst))
     }
 
