@@ -20,7 +20,7 @@ test: build
 check-full: build
 	.ci/test full
 	$(BINARY) verify --out out/check-full $(wildcard examples/*.exp)
-	LOCUS_BENCH_FULL=1 cargo bench --bench engine
+	cargo bench --bench engine
 
 # On two idle cores; LOCUS_BENCH_RUNS=3 for a quick look. Ratios go to docs/performance.md and target/bench.json.
 bench: build

@@ -2,7 +2,7 @@
 //!
 //! Run with `cargo bench --bench engine` on an idle machine; `LOCUS_BENCH_RUNS` says how often each side is measured,
 //! `LOCUS_BENCH_ONLY` names parts (comma between), `LOCUS_PEER_PYTHON` a Python that has JAX, `LOCUS_BENCH_FULL` adds
-//! what takes an hour. Each part is independent: one that cannot run says why in the table, and the others go on.
+//! what takes half an hour. Each part is independent: one that cannot run says why in the table, and the others go on.
 
 #[path = "common/command.rs"]
 mod command;

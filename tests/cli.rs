@@ -1,5 +1,9 @@
 //! The command as people meet it: exit codes, one-paragraph errors, files, interrupts. Each test starts the binary.
 
+#[path = "common/npy.rs"]
+mod npy;
+
+use npy::npy;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -177,17 +181,6 @@ fn bless_cannot_repair_a_bound() {
     let text = "expect {\n  7 <= 6\n}\n";
     folder.file("a.exp", text);
     folder.locus(&["bless", "a.exp"]).expect(1, &["still do not hold"]);
-}
-
-/// An npy file of float32.
-fn npy(values: &[f32]) -> Vec<u8> {
-    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({},), }}", values.len());
-    let padded = format!("{header:<117}\n");
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((padded.len() as u16).to_le_bytes());
-    bytes.extend(padded.as_bytes());
-    bytes.extend(values.iter().flat_map(|x| x.to_le_bytes()));
-    bytes
 }
 
 #[test]

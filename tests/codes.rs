@@ -4,21 +4,22 @@
 mod common;
 
 use common::run;
-use locus::rt::aligned::take_largest;
+use locus::rt::profile::{take_allocated, watch};
 use locus::session::EngineKind;
 use std::path::Path;
 
 /// 768 tokens in a batch, 16,384 features: the smallest array over both would be one of bools.
-const BATCH_BY_FEATURES: usize = 768 * 16_384;
+const BATCH_BY_FEATURES: u64 = 768 * 16_384;
 
-fn largest(program: &str) -> usize {
+fn largest(program: &str) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("train.exp");
     std::fs::write(&path, program).unwrap();
-    take_largest();
+    watch();
+    take_allocated();
     let ran = run(Path::new(&path), EngineKind::Jit, &[]);
     assert_eq!((ran.fault, ran.failures), (None, Vec::new()));
-    take_largest()
+    take_allocated().1
 }
 
 fn program(loss: &str, after: &str) -> String {
@@ -50,6 +51,7 @@ fit dictionary {{
 fn no_array_of_batch_by_features_is_made() {
     let topk = "loss: fn(p, b) => sae.topk_loss(b.x, p, k: 8)";
     let found = largest(&program(topk, ""));
+    assert!(found > 0, "nothing was counted");
     assert!(found < BATCH_BY_FEATURES, "TopK: an array of {found} bytes");
     let auxk = "state: sae.state[feature]()\n  loss: fn(p, b, s, step) => sae.auxk_loss(b.x, p, s, k: 8, k_aux: 16, dead_after: 1000)";
     let found = largest(&program(auxk, ""));

@@ -6,8 +6,8 @@
 use super::common::{median, program, runs};
 use super::table::Table;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
+use std::time::Instant;
 
 type Found = Result<(f64, Option<f64>), String>;
 
@@ -92,8 +92,10 @@ fn replotted() -> Found {
         return Err("no results are remembered yet".to_string());
     }
     let folder = scratch("replot");
-    let heavy = "axis s = 400\nuse std.random: normal\naxis m = 2048, k = 2048\nlet a = normal[m, k](root, \"a\")\n\
-                 let rows = sum[k](normal[s, m](root, \"b\") @[m] a)\nlet spread = sum[s](rows * rows)\n";
+    // One item that takes well over the tenth of a second from which on results are kept.
+    let heavy = "axis s = 400\nuse std.random: normal\naxis m = 2048, n like m\nfn repeated() -> f32[s] {\n  \
+                 let a = normal[m, n](root, \"a\") / 64.0\n  let mut x = normal[s, m](root, \"b\")\n  \
+                 for i in 0..60 { x = (x @[m] a)[n -> m] }\n  sum[m](x)\n}\nlet rows = repeated()\n";
     let light = "axis s = 400\nuse std.random: normal\nlet rows = normal[s](root, \"b\")\n";
     let plot = |title: usize| format!("plot lines {{ x: s, y: rows, title: \"title {title}\" }}\n");
     let timed = |name: &str, text: String| -> Result<f64, String> {
@@ -135,47 +137,34 @@ fn different() -> Found {
     Ok((seen.len() as f64, None))
 }
 
-/// A `fit` killed at random moments: runs that did not end with the bits of an undisturbed one. An hour, so only when
-/// asked for.
+/// The campaign of `tests/resume.rs`, which takes half an hour, so only when asked for.
 pub fn killed(table: &mut Table) {
-    let found = match std::env::var_os("LOCUS_BENCH_FULL") {
-        None => Err("set LOCUS_BENCH_FULL=1 (an hour)".to_string()),
-        Some(_) if !has_option("run", "--fresh") => Err("no fit is resumed yet".to_string()),
-        Some(_) => campaign(50),
+    let told = match std::env::var_os("LOCUS_BENCH_FULL") {
+        None => Err("set LOCUS_BENCH_FULL=1 (half an hour)".to_string()),
+        Some(_) => campaign(),
     };
-    table.add("kill -9 at 50 moments of a fit: runs with other bits", 0.0, found);
+    let count = |place: usize| -> Found {
+        let line = told.clone()?;
+        let part = line.split(';').nth(place).unwrap_or_default().trim();
+        let number = part.split(' ').next().and_then(|word| word.parse().ok());
+        number.map(|number| (number, None)).ok_or_else(|| format!("the campaign ended with `{line}`"))
+    };
+    let other = count(0).map(|(equal, _)| (50.0 - equal, None));
+    table.add("kill -9 at 50 moments of a fit: runs with other bits", 0.0, other);
+    let short = |found: Found| found.map(|(enough, _)| (50.0 - enough, None));
+    table.add("kill -9: runs that began again at step 0", 10.0, short(count(1)));
+    table.add("kill -9: runs that lost more than one interval", 10.0, short(count(2)));
+    table.add("kill -9: runs that read a remembered result", 0.0, count(3));
 }
 
-const FIT: &str = "use std.random: normal\nuse std.sae\nuse std.optim: adam\naxis dmodel = 128\naxis feature = 2048\n\
-    axis sample = 8192\nlet data = normal[sample, dmodel](root, \"x\")\nfit dictionary {\n  data: { x: data }\n  \
-    over: sample\n  init: fn(key) => sae.init_at[dmodel, feature](key, data)\n  \
-    loss: fn(p, b) => sae.topk_loss(b.x, p, k: 16)\n  optim: adam(lr: 1e-3, clip: 1.0)\n  steps: STEPS\n  \
-    batch: 4096\n  project: sae.project\n  after: sae.unit_decoder\n}\nprint(\"{total(f64(dictionary.W_dec) ^ 3.0)}\")\n";
-
-fn campaign(times: u64) -> Found {
-    let folder = scratch("kill");
-    let steps = std::env::var("LOCUS_BENCH_FIT_STEPS").unwrap_or_else(|_| "2000".to_string());
-    let path = folder.join("fit.exp");
-    // The seed makes each undisturbed run one that nothing is remembered of.
-    let text =
-        |seed: u64| format!("experiment \"fit\" {{ locus: \"0.1\", seed: {seed} }}\n{}", FIT.replace("STEPS", &steps));
-    let start = |seed: u64, fresh: bool| {
-        std::fs::write(&path, text(seed)).map_err(|error| error.to_string())?;
-        let mut command = locus();
-        command.arg("run").arg("--out").arg(&folder).args(fresh.then_some("--fresh")).arg(&path);
-        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|error| error.to_string())
-    };
-    let mut other = 0.0;
-    for seed in 0..times {
-        let begun = Instant::now();
-        let told = start(1000 + seed, true)?.wait_with_output().map_err(|error| error.to_string())?;
-        let whole = begun.elapsed();
-        let mut victim = start(1000 + seed, false)?;
-        // A fixed scatter over the run: 50 moments that do not repeat.
-        std::thread::sleep(Duration::from_secs_f64(whole.as_secs_f64() * ((seed * 37 + 11) % 97) as f64 / 97.0));
-        victim.kill().and_then(|()| victim.wait().map(drop)).map_err(|error| error.to_string())?;
-        let resumed = start(1000 + seed, false)?.wait_with_output().map_err(|error| error.to_string())?;
-        other += f64::from(u8::from(resumed.stdout != told.stdout || !resumed.status.success()));
-    }
-    Ok((other, None))
+/// The line of totals.
+fn campaign() -> Result<String, String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string());
+    let mut command = Command::new(cargo);
+    command.args(["test", "--release", "--test", "resume", "--", "--nocapture", "fifty_random_moments"]);
+    command.env("LOCUS_FULL", "1").current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = command.output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout).to_string();
+    let line = text.lines().find(|line| line.contains("with equal bits;"));
+    line.map(str::to_string).ok_or_else(|| "the campaign told no totals".to_string())
 }

@@ -2,15 +2,14 @@
 
 use super::cli::{DumpArgs, Stage};
 use super::output::{complain, report_all, report_plain, say};
-use super::run::report_failure;
+use super::run::prepared;
 use super::{FAILED, OK, REFUSED};
 use crate::base::span::Sources;
 use crate::check::Unit;
 use crate::ir::{FuncId, Module, print};
 use crate::jit;
 use crate::pass;
-use crate::session::load::{DiskLoader, Script, read_script};
-use crate::session::{Output, Session, Settings};
+use crate::session::load::{Script, read_script};
 use crate::syntax::parse;
 
 pub fn dump(args: &DumpArgs) -> u8 {
@@ -24,15 +23,9 @@ pub fn dump(args: &DumpArgs) -> u8 {
     if args.stage == Stage::Ast {
         return dump_tree(&script);
     }
-    let settings = Settings { folder: script.folder(), ..Settings::default() };
-    let output = Output::buffer(&Default::default());
-    let mut session = Session::new(Box::new(DiskLoader::new(&script.folder())), settings, output);
-    let units = match session.prepare(&script.name, &script.text) {
-        Ok(units) => units,
-        Err(failure) => {
-            report_failure(&failure, session.sources());
-            return REFUSED;
-        }
+    let (session, units) = match prepared(&script, &[]) {
+        Ok(ready) => ready,
+        Err(code) => return code,
     };
     let module = if args.stage == Stage::IrBefore { &session.checker.module } else { session.optimised() };
     let mut wanted = reachable(module, &units);

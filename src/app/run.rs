@@ -11,6 +11,7 @@ use super::output::{complain, report, report_all, report_plain, say, stdout_colo
 use super::profile;
 use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, TERMINATED, interrupt};
 use crate::base::diag::Diagnostic;
+use crate::check::Unit;
 use crate::rt::kernels;
 use crate::session::folder::OutputFolder;
 use crate::session::journal::SharedJournal;
@@ -40,6 +41,21 @@ pub fn session(common: &Common, folder: &Path, show: Show, remember: Remember, p
     let world = TerminalWorld::new(show, OutputFolder::new(&common.out), journal.clone(), interrupt.clone());
     let output = Output { world: Box::new(world), journal, interrupt, stop };
     Session::new(Box::new(DiskLoader::new(folder)), settings, output)
+}
+
+/// A session that will not run `script`, and the items of the script, ready to run; or the exit code after a complaint.
+pub fn prepared(script: &Script, overrides: &[(String, String)]) -> Result<(Session, Vec<Unit>), u8> {
+    let overrides = overrides.iter().cloned().collect();
+    let settings = Settings { folder: script.folder(), overrides, ..Settings::default() };
+    let output = Output::buffer(&Default::default());
+    let mut session = Session::new(Box::new(DiskLoader::new(&script.folder())), settings, output);
+    match session.prepare(&script.name, &script.text) {
+        Ok(units) => Ok((session, units)),
+        Err(failure) => {
+            report_failure(&failure, session.sources());
+            Err(REFUSED)
+        }
+    }
 }
 
 /// A script that has run, well or not.

@@ -6,6 +6,7 @@
 pub mod buffers;
 pub mod chunked;
 pub mod finite;
+mod frame;
 pub mod graph;
 pub mod op;
 pub mod oracle;

@@ -19,11 +19,9 @@ use super::{chunked, finite, internal, sparse, sweep};
 /// Runs one operation. `args` are the values of `op.operands()`; one that nobody else shares may be changed in
 /// place. `dests` are the types of the results.
 pub fn execute(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]) -> Result<Vec<Value>> {
-    if !ctx.profile.as_ref().is_some_and(|profile| profile.begin()) {
-        return unmeasured(ctx, op, args, dests);
-    }
+    let watched = watching(ctx);
     let outcome = unmeasured(ctx, op, args, dests);
-    measured(ctx, op.word());
+    measured(ctx, watched, op.word());
     outcome
 }
 
@@ -45,26 +43,27 @@ pub fn execute_kernel(
     code: Option<TileFn>,
     args: Vec<Value>,
 ) -> Result<Vec<Value>> {
-    if !ctx.profile.as_ref().is_some_and(|profile| profile.begin()) {
-        return kernel_unmeasured(ctx, op, kernel, code, args);
-    }
+    let watched = watching(ctx);
     let outcome = kernel_unmeasured(ctx, op, kernel, code, args);
-    measured(ctx, op.word());
+    measured(ctx, watched, op.word());
     outcome
 }
 
 /// Runs a sweep; `codes` holds the compiled form of each step that has one.
 pub fn execute_sweep(ctx: &mut Ctx, line: &Sweep, codes: &[Option<TileFn>], args: Vec<Value>) -> Result<Vec<Value>> {
-    if !ctx.profile.as_ref().is_some_and(|profile| profile.begin()) {
-        return sweep::execute(ctx, line, codes, args);
-    }
+    let watched = watching(ctx);
     let outcome = sweep::execute(ctx, line, codes, args);
-    measured(ctx, Op::SWEEP);
+    measured(ctx, watched, Op::SWEEP);
     outcome
 }
 
-fn measured(ctx: &Ctx, word: &'static str) {
-    if let Some(profile) = &ctx.profile {
+/// Does a profile count what runs now? Not what another operation runs for itself.
+fn watching(ctx: &Ctx) -> bool {
+    ctx.profile.as_ref().is_some_and(|profile| profile.begin())
+}
+
+fn measured(ctx: &Ctx, watched: bool, word: &'static str) {
+    if let (true, Some(profile)) = (watched, &ctx.profile) {
         profile.end(word);
     }
 }

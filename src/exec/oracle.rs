@@ -5,7 +5,7 @@
 
 use crate::base::axis::Axis;
 use crate::base::span::Span;
-use crate::ir::{Binder, Block, Carried, FuncId, Function, LocalId, Module, Op, Stmt, Type};
+use crate::ir::{Binder, Block, FuncId, LocalId, Module, Op, Stmt, Type};
 use crate::rt::ctx::Ctx;
 use crate::rt::error::Error;
 use crate::rt::tensor::Tensor;
@@ -67,44 +67,12 @@ struct Machine<'a> {
     ctx: &'a mut Ctx,
 }
 
-/// One activation of a function.
-struct Frame<'a> {
-    function: &'a Function,
-    values: Vec<Value>,
-}
+type Frame<'a> = super::frame::Frame<'a, Value>;
 
-impl Frame<'_> {
-    fn get(&self, local: LocalId) -> &Value {
-        self.values.get(local.0 as usize).unwrap_or(&Value::None)
-    }
-
-    fn set(&mut self, local: LocalId, value: Value) {
-        if let Some(place) = self.values.get_mut(local.0 as usize) {
-            *place = value;
-        }
-    }
-
-    /// Reads locals, emptying those marked.
-    fn read(&mut self, locals: &[LocalId], take: &[bool]) -> Vec<Value> {
-        let pick = |(&local, &take): (&LocalId, &bool)| match self.values.get_mut(local.0 as usize) {
-            Some(place) if take => std::mem::take(place),
-            Some(place) => place.clone(),
-            None => Value::None,
-        };
-        locals.iter().zip(take).map(pick).collect()
-    }
-
-    fn bind(&mut self, dest: &[LocalId], values: Vec<Value>) {
-        for (&local, value) in dest.iter().zip(values) {
-            self.set(local, value);
-        }
-    }
-
-    fn int(&self, local: LocalId) -> Result<i64, Error> {
-        match self.get(local) {
-            Value::Int(x) => Ok(*x),
-            other => Err(internal(format!("expected an int, found {}", op::kind(other)))),
-        }
+fn int(frame: &Frame, local: LocalId) -> Result<i64, Error> {
+    match frame.get(local) {
+        Value::Int(x) => Ok(*x),
+        other => Err(internal(format!("expected an int, found {}", op::kind(other)))),
     }
 }
 
@@ -125,7 +93,7 @@ macro_rules! flow {
 impl Machine<'_> {
     fn function(&mut self, func: FuncId, args: Vec<Value>) -> Outcome<Vec<Value>> {
         let function = self.module.function(func);
-        let mut frame = Frame { function, values: vec![Value::None; function.locals.len()] };
+        let mut frame = Frame::new(function);
         frame.bind(&function.params, args);
         match self.block(&mut frame, &function.body, &function.params, &[])? {
             Flow::Yield(values) | Flow::Return(values) => Ok(values),
@@ -167,7 +135,7 @@ impl Machine<'_> {
             Op::While { .. } => return self.repeat(frame, stmts, index),
             Op::Comprehend { binders, body } => return self.comprehend(frame, stmt, binders, body),
             Op::Call { func, .. } => {
-                let args = operands(frame, stmts, index);
+                let args = frame.operands(stmts, index);
                 let results = self.nested(*func, args, stmt.span)?;
                 frame.bind(&stmt.dest, results);
             }
@@ -178,7 +146,7 @@ impl Machine<'_> {
 
     fn plain(&mut self, frame: &mut Frame, stmts: &[Stmt], index: usize) -> Outcome<()> {
         let stmt = &stmts[index];
-        let args = operands(frame, stmts, index);
+        let args = frame.operands(stmts, index);
         let types: Vec<&Type> = stmt.dest.iter().map(|&local| frame.function.ty(local)).collect();
         self.ctx.at(stmt.span);
         let results = at(stmt.span, op::execute(self.ctx, &stmt.op, args, &types))?;
@@ -225,9 +193,9 @@ impl Machine<'_> {
     fn count(&mut self, frame: &mut Frame, stmts: &[Stmt], index: usize) -> Outcome<Option<Flow>> {
         let stmt = &stmts[index];
         let Op::For { var, lo, hi, carried, body } = &stmt.op else { return Ok(None) };
-        let (lo, hi) = (at(stmt.span, frame.int(*lo))?, at(stmt.span, frame.int(*hi))?);
+        let (lo, hi) = (at(stmt.span, int(frame, *lo))?, at(stmt.span, int(frame, *hi))?);
         let own: Vec<LocalId> = carried.iter().map(|c| c.param).collect();
-        let initial = initial(frame, stmts, index, carried);
+        let initial = frame.initial(stmts, index, carried);
         frame.bind(&own, initial);
         for round in lo..hi {
             at(stmt.span, self.ctx.check_interrupt())?;
@@ -244,7 +212,7 @@ impl Machine<'_> {
         let stmt = &stmts[index];
         let Op::While { carried, test, body } = &stmt.op else { return Ok(None) };
         let own: Vec<LocalId> = carried.iter().map(|c| c.param).collect();
-        let initial = initial(frame, stmts, index, carried);
+        let initial = frame.initial(stmts, index, carried);
         frame.bind(&own, initial);
         loop {
             at(stmt.span, self.ctx.check_interrupt())?;
@@ -270,7 +238,7 @@ impl Machine<'_> {
     ) -> Outcome<Option<Flow>> {
         let mut sizes: Vec<(Axis, i64)> = Vec::with_capacity(binders.len());
         for binder in binders {
-            sizes.push((binder.axis, at(stmt.span, frame.int(binder.size))?));
+            sizes.push((binder.axis, at(stmt.span, int(frame, binder.size))?));
         }
         let mut targets: Vec<Tensor> = Vec::new();
         for &dest in &stmt.dest {
@@ -297,35 +265,9 @@ impl Machine<'_> {
     }
 }
 
-/// The operands of statement `index`, taken where it is their last use.
-fn operands(frame: &mut Frame, stmts: &[Stmt], index: usize) -> Vec<Value> {
-    let locals = stmts[index].op.operands();
-    let take = uses::takes(stmts, index, &locals);
-    frame.read(&locals, &take)
-}
-
-/// The values before the first round.
-fn initial(frame: &mut Frame, stmts: &[Stmt], index: usize, carried: &[Carried]) -> Vec<Value> {
-    let locals: Vec<LocalId> = carried.iter().map(|c| c.init).collect();
-    let take = uses::takes(stmts, index, &locals);
-    frame.read(&locals, &take)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::rt::ctx::{Ctx, Expectation, World};
-    use crate::rt::error::Result;
-
-    struct Nowhere;
-
-    impl World for Nowhere {
-        fn print(&mut self, _: &str) {}
-        fn progress(&mut self, _: &str, _: u64, _: u64, _: &str, _: f64) {}
-        fn write(&mut self, name: &str, _: &[u8]) -> Result<String> {
-            Ok(name.to_string())
-        }
-        fn expectation(&mut self, _: Expectation) {}
-    }
+    use crate::rt::ctx::{Ctx, Nowhere};
 
     /// A context whose output goes nowhere.
     pub(crate) fn quiet() -> Ctx {

@@ -249,25 +249,12 @@ fn kernel(function: &Function, cheap: &Cheap, stmts: &[Stmt], region: &Region, o
 mod tests {
     use super::*;
     use crate::base::ops::ReduceKind;
-    use crate::ir::print::function as print;
-    use crate::ir::verify::verify;
-    use crate::ir::{Elem, FuncId, Type};
     use crate::pass::build::Builder;
-    use crate::pass::testing::{build, eval, numbers, set, tensor};
+    use crate::pass::testing::{rewritten, set};
 
     /// Fuses a function of `x: f64[a, b]`, `y: f64[b]`, `s: float` and gives its body's text.
     fn fused(make: impl FnOnce(&mut Builder, &[LocalId]) -> Vec<LocalId>) -> String {
-        let params = [("x", tensor(Elem::F64, "ab")), ("y", tensor(Elem::F64, "b")), ("s", Type::FLOAT)];
-        let mut module = Module::default();
-        let id = module.add(build("f", &params, make));
-        let args = vec![numbers(&[("a", 2), ("b", 3)], 1), numbers(&[("b", 3)], 2), numbers(&[], 3)];
-        let plain = eval(&module, id, args.clone());
-        let mut function = module.function(id).clone();
-        fuse(&module, &mut function);
-        module.functions[id.0 as usize] = function;
-        verify(&module, id).unwrap();
-        assert_eq!(eval(&module, FuncId(0), args), plain);
-        print(&module, id).lines().skip(1).map(|line| format!("{}\n", line.trim())).collect()
+        rewritten(fuse, make)
     }
 
     #[test]

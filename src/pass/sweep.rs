@@ -324,25 +324,12 @@ fn work(function: &Function, stmt: &Stmt) -> Option<Work> {
 mod tests {
     use super::*;
     use crate::base::ops::ScalarOp;
-    use crate::ir::print::function as print;
-    use crate::ir::verify::verify;
-    use crate::ir::{Elem, Type};
     use crate::pass::build::Builder;
-    use crate::pass::testing::{build, eval, numbers, set, tensor};
+    use crate::pass::testing::{rewritten, set};
 
     /// Sweeps a function of `x: f64[a, b]`, `y: f64[b]`, `s: float` and gives its body's text.
     fn swept(make: impl FnOnce(&mut Builder, &[LocalId]) -> Vec<LocalId>) -> String {
-        let params = [("x", tensor(Elem::F64, "ab")), ("y", tensor(Elem::F64, "b")), ("s", Type::FLOAT)];
-        let mut module = Module::default();
-        let id = module.add(build("f", &params, make));
-        let args = vec![numbers(&[("a", 2), ("b", 3)], 1), numbers(&[("b", 3)], 2), numbers(&[], 3)];
-        let plain = eval(&module, id, args.clone());
-        let mut function = module.function(id).clone();
-        sweep(&module, &mut function);
-        module.functions[id.0 as usize] = function;
-        verify(&module, id).unwrap();
-        assert_eq!(eval(&module, id, args), plain);
-        print(&module, id).lines().skip(1).map(|line| format!("{}\n", line.trim())).collect()
+        rewritten(sweep, make)
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::base::diag::Diagnostic;
 use crate::base::kernel::Kernel;
 use crate::base::ops::{ReduceKind, ScalarOp};
 use crate::base::sweep::{Sweep, Work};
+use crate::ir::print::function as print;
+use crate::ir::verify::verify;
 use crate::ir::{AxisSet, Block, Const, Elem, FuncId, Function, LocalId, Module, Op, Stmt, Type};
 use std::collections::BTreeMap;
 
@@ -517,4 +519,23 @@ pub fn numbers(axes: &[(&str, usize)], seed: u64) -> Val {
         let x = (state >> 11) as f64 / (1u64 << 53) as f64;
         if state >> 63 == 0 { 0.2 + x } else { -0.2 - x }
     }))
+}
+
+/// Runs `pass` on a function of `x: f64[a, b]`, `y: f64[b]`, `s: float`, which must stay well-formed and give what it
+/// gave; its body's text.
+pub fn rewritten(
+    pass: impl FnOnce(&Module, &mut Function),
+    make: impl FnOnce(&mut Builder, &[LocalId]) -> Vec<LocalId>,
+) -> String {
+    let params = [("x", tensor(Elem::F64, "ab")), ("y", tensor(Elem::F64, "b")), ("s", Type::FLOAT)];
+    let mut module = Module::default();
+    let id = module.add(build("f", &params, make));
+    let args = vec![numbers(&[("a", 2), ("b", 3)], 1), numbers(&[("b", 3)], 2), numbers(&[], 3)];
+    let plain = eval(&module, id, args.clone());
+    let mut function = module.function(id).clone();
+    pass(&module, &mut function);
+    module.functions[id.0 as usize] = function;
+    verify(&module, id).unwrap();
+    assert_eq!(eval(&module, id, args), plain);
+    print(&module, id).lines().skip(1).map(|line| format!("{}\n", line.trim())).collect()
 }

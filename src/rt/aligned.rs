@@ -214,17 +214,7 @@ fn make_room(count: usize) {
 }
 
 fn lines_for<T>(len: usize) -> usize {
-    let count = (len * size_of::<T>()).div_ceil(64);
-    LARGEST.fetch_max(count, std::sync::atomic::Ordering::Relaxed);
-    count
-}
-
-/// Lines of the largest array that was asked for.
-static LARGEST: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-
-/// Bytes of the largest array that was asked for since the last call.
-pub fn take_largest() -> usize {
-    LARGEST.swap(0, std::sync::atomic::Ordering::Relaxed) * 64
+    (len * size_of::<T>()).div_ceil(64)
 }
 
 /// Below this many lines (16 KiB) the system's allocator is as fast as the pool.

@@ -34,6 +34,18 @@ pub trait World: Send {
     fn loop_end(&mut self, _number: i64, _hi: i64, _values: &[Value]) {}
 }
 
+/// A world in which nothing is heard: for work that prints nothing, and for tests.
+pub struct Nowhere;
+
+impl World for Nowhere {
+    fn print(&mut self, _: &str) {}
+    fn progress(&mut self, _: &str, _: u64, _: u64, _: &str, _: f64) {}
+    fn write(&mut self, name: &str, _: &[u8]) -> Result<String> {
+        Ok(name.to_string())
+    }
+    fn expectation(&mut self, _: Expectation) {}
+}
+
 /// The outcome of one line of an `expect` block.
 #[derive(Clone, Debug)]
 pub struct Expectation {

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::journal::Written;
 use crate::rt::error::{Error, Result, code};
+use crate::rt::files::write_whole;
 
 #[derive(Clone, Debug)]
 pub struct OutputFolder {
@@ -45,15 +46,9 @@ impl OutputFolder {
 pub fn write_atomically(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    // Temporary files are private by default; a result is as readable as any file the person makes.
+    // A result is as readable as any file the person makes, or as what it replaces.
     let mode = fs::metadata(target).map_or(0o666, |meta| meta.permissions().mode());
-    let mut file =
-        tempfile::Builder::new().prefix(".locus-").permissions(fs::Permissions::from_mode(mode)).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    // Without this a power cut may leave a complete name on an incomplete file.
-    file.as_file().sync_all()?;
-    file.persist(target).map_err(|error| error.error)?;
-    Ok(())
+    write_whole(target, mode, |file| file.write_all(bytes))
 }
 
 pub fn sha256(bytes: &[u8]) -> String {

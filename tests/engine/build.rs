@@ -6,8 +6,7 @@ use locus::base::span::{FileId, Span};
 use locus::exec::{Engine, Fault, Oracle};
 use locus::ir::*;
 use locus::jit::Jit;
-use locus::rt::ctx::{Ctx, Expectation, World};
-use locus::rt::error;
+use locus::rt::ctx::{Ctx, Nowhere};
 use locus::rt::tensor::{Element, Tensor};
 use locus::rt::value::Value;
 
@@ -111,17 +110,6 @@ pub fn vector(elem: Elem, axes: &[Axis]) -> Type {
 
 pub fn tensor<T: Element>(axes: &[(Axis, usize)], values: &[T]) -> Value {
     Value::Tensor(Tensor::from_slice(axes, values).unwrap())
-}
-
-struct Nowhere;
-
-impl World for Nowhere {
-    fn print(&mut self, _: &str) {}
-    fn progress(&mut self, _: &str, _: u64, _: u64, _: &str, _: f64) {}
-    fn write(&mut self, name: &str, _: &[u8]) -> error::Result<String> {
-        Ok(name.into())
-    }
-    fn expectation(&mut self, _: Expectation) {}
 }
 
 pub fn context() -> Ctx {

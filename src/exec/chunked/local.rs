@@ -9,7 +9,7 @@ use crate::base::kernel::Kernel;
 use crate::exec::{internal, op};
 use crate::ir::{LocalId, Op, Type};
 use crate::rt::chunked::{Chunked, Maker};
-use crate::rt::ctx::{Ctx, Expectation, World};
+use crate::rt::ctx::{Ctx, Nowhere};
 use crate::rt::error::Result;
 use crate::rt::index;
 use crate::rt::sparse::views;
@@ -328,16 +328,4 @@ pub fn rows(ctx: &mut Ctx, value: &Value, axis: Axis, lo: usize, hi: usize) -> R
             part.ok_or_else(|| internal("a slice without a result"))
         }
     }
-}
-
-/// Tiles print nothing.
-struct Nowhere;
-
-impl World for Nowhere {
-    fn print(&mut self, _: &str) {}
-    fn progress(&mut self, _: &str, _: u64, _: u64, _: &str, _: f64) {}
-    fn write(&mut self, name: &str, _: &[u8]) -> Result<String> {
-        Ok(name.to_string())
-    }
-    fn expectation(&mut self, _: Expectation) {}
 }

@@ -8,7 +8,7 @@ use super::{Need, Source, Work, shapes};
 use crate::base::axis::Axis;
 use crate::base::span::Span;
 use crate::exec::{op, uses};
-use crate::ir::{Block, Carried, FuncId, Function, LocalId, Module, Op, Stmt, Type, builtin_is_pure};
+use crate::ir::{Block, FuncId, LocalId, Module, Op, Stmt, Type, builtin_is_pure};
 use crate::rt::ctx::Ctx;
 use crate::rt::files;
 use crate::rt::value::Value;
@@ -41,42 +41,12 @@ pub struct Planner<'a> {
     read: BTreeSet<(usize, u64)>,
 }
 
-struct Frame<'a> {
-    function: &'a Function,
-    values: Vec<Guess>,
-}
+type Frame<'a> = super::super::frame::Frame<'a, Guess>;
 
 /// Values yielded, or those of a `return`.
 enum Flow {
     Yield(Vec<Guess>),
     Return(Vec<Guess>),
-}
-
-impl Frame<'_> {
-    fn get(&self, local: LocalId) -> &Guess {
-        self.values.get(local.0 as usize).unwrap_or(&Guess::Unknown)
-    }
-
-    fn set(&mut self, local: LocalId, value: Guess) {
-        if let Some(place) = self.values.get_mut(local.0 as usize) {
-            *place = value;
-        }
-    }
-
-    fn read(&mut self, locals: &[LocalId], take: &[bool]) -> Vec<Guess> {
-        let pick = |(&local, &take): (&LocalId, &bool)| match self.values.get_mut(local.0 as usize) {
-            Some(place) if take => std::mem::take(place),
-            Some(place) => place.clone(),
-            None => Guess::Unknown,
-        };
-        locals.iter().zip(take).map(pick).collect()
-    }
-
-    fn bind(&mut self, dest: &[LocalId], values: Vec<Guess>) {
-        for (&local, value) in dest.iter().zip(values) {
-            self.set(local, value);
-        }
-    }
 }
 
 impl<'a> Planner<'a> {
@@ -129,7 +99,7 @@ impl<'a> Planner<'a> {
             return function.results.iter().map(unknown).collect();
         }
         self.depth += 1;
-        let mut frame = Frame { function, values: vec![Guess::Unknown; function.locals.len()] };
+        let mut frame = Frame::new(function);
         frame.bind(&function.params, args);
         let flow = self.block(&mut frame, &function.body, &function.params, &[]);
         self.depth -= 1;
@@ -183,7 +153,7 @@ impl<'a> Planner<'a> {
                 frame.bind(&stmt.dest, made);
             }
             Op::Call { func, .. } => {
-                let args = operands(frame, stmts, index);
+                let args = frame.operands(stmts, index);
                 let results = self.function(*func, args);
                 frame.bind(&stmt.dest, results);
             }
@@ -203,7 +173,7 @@ impl<'a> Planner<'a> {
 
     fn plain(&mut self, frame: &mut Frame, stmts: &[Stmt], index: usize) {
         let stmt = &stmts[index];
-        let args = operands(frame, stmts, index);
+        let args = frame.operands(stmts, index);
         let types: Vec<&Type> = stmt.dest.iter().map(|&local| frame.function.ty(local)).collect();
         let results = match self.settled(&stmt.op, &args, &types) {
             Some(values) => values,
@@ -464,7 +434,7 @@ impl<'a> Planner<'a> {
         let Op::For { var, lo, hi, carried, body } = &stmt.op else { return None };
         let bounds = frame.get(*lo).int().zip(frame.get(*hi).int());
         let own: Vec<LocalId> = carried.iter().map(|c| c.param).collect();
-        let start = initial(frame, stmts, index, carried);
+        let start = frame.initial(stmts, index, carried);
         frame.bind(&own, start);
         let rounds = bounds.map(|(lo, hi)| hi.saturating_sub(lo));
         self.next_loop += 1;
@@ -524,7 +494,7 @@ impl<'a> Planner<'a> {
         let stmt = &stmts[index];
         let Op::While { carried, test, body } = &stmt.op else { return None };
         let own: Vec<LocalId> = carried.iter().map(|c| c.param).collect();
-        let start = initial(frame, stmts, index, carried);
+        let start = frame.initial(stmts, index, carried);
         frame.bind(&own, start);
         let before: Vec<Guess> = own.iter().map(|&local| frame.get(local).clone()).collect();
         let held = match self.block(frame, test, &[], &[]) {
@@ -559,16 +529,4 @@ fn known(value: Value) -> Guess {
 fn statements(block: &Block) -> u64 {
     let inner = |stmt: &Stmt| stmt.op.blocks().into_iter().map(statements).sum::<u64>();
     block.stmts.iter().map(|stmt| 1 + inner(stmt)).sum()
-}
-
-fn operands(frame: &mut Frame, stmts: &[Stmt], index: usize) -> Vec<Guess> {
-    let locals = stmts[index].op.operands();
-    let take = uses::takes(stmts, index, &locals);
-    frame.read(&locals, &take)
-}
-
-fn initial(frame: &mut Frame, stmts: &[Stmt], index: usize, carried: &[Carried]) -> Vec<Guess> {
-    let locals: Vec<LocalId> = carried.iter().map(|c| c.init).collect();
-    let take = uses::takes(stmts, index, &locals);
-    frame.read(&locals, &take)
 }

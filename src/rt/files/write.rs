@@ -6,7 +6,8 @@ use super::super::value::Value;
 use npyz::WriterBuilder;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// The npy file of a tensor, its axes in the order of `dims`.
@@ -90,11 +91,14 @@ fn little_endian(tensor: &Tensor) -> Result<Vec<u8>> {
 /// Writes a file whole or not at all: a reader sees the old bytes or the new ones, and a failure (a full disk too)
 /// leaves no trace. The folder must exist.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_and_rename(path, bytes)
+    // Results are as readable as any file that the person makes.
+    write_whole(path, 0o666, |file| file.write_all(bytes))
         .map_err(|cause| Error::new(code::FILE, format!("cannot write `{}`: {cause}", path.display())))
 }
 
-fn write_and_rename(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// The one way in which the project makes files: under a temporary name in the same folder, which must exist; filled,
+/// brought to the disk, and renamed. `mode` are its rights; the umask still applies.
+pub fn write_whole(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     // The same folder, so that the rename stays within one file system.
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -105,16 +109,16 @@ fn write_and_rename(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // Results are as readable as any file that the person makes; the umask still applies.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        builder.permissions(std::fs::Permissions::from_mode(mode));
     }
     let mut part = builder.tempfile_in(folder)?;
-    part.write_all(bytes)?;
+    fill(part.as_file_mut())?;
+    // Without this a power cut may leave a complete name on an incomplete file.
     part.as_file().sync_all()?;
     part.persist(path).map_err(|failed| failed.error)?;
     // The rename itself reaches the disk with the folder. Not every file system can do this, and the file is whole
     // either way.
-    if let Ok(folder) = std::fs::File::open(folder) {
+    if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
     Ok(())

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::encode;
-use super::store::{private_folder, write_whole};
+use super::store::{private_folder, write_private};
 use crate::rt::value::Value;
 
 const MAGIC: &[u8; 16] = b"locus rounds v1\n";
@@ -209,7 +209,7 @@ impl Loops {
     }
 
     fn write(&self, number: i64, round: i64, values: &[Value]) -> io::Result<()> {
-        write_whole(&self.path(number, round), |file| {
+        write_private(&self.path(number, round), |file| {
             let mut out = Hashed { file: BufWriter::with_capacity(1 << 20, file), hasher: blake3::Hasher::new() };
             out.write_all(MAGIC)?;
             out.write_all(&number.to_le_bytes())?;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::encode;
 use super::key::Key;
+use crate::rt::files::write_whole;
 use crate::rt::value::Value;
 
 /// Both ends of an entry; another layout has another number.
@@ -175,7 +176,7 @@ impl Store {
         }
         index.made = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let target = self.path(key);
-        write_whole(&target, |file| {
+        write_private(&target, |file| {
             let mut out =
                 Counted { file: BufWriter::with_capacity(1 << 20, file), at: 0, hasher: blake3::Hasher::new() };
             out.write_all(MAGIC)?;
@@ -203,7 +204,7 @@ impl Store {
     }
 
     pub fn keep_note(&self, name: &str, text: &str) -> io::Result<()> {
-        write_whole(&self.root.join(name), |file| file.write_all(text.as_bytes()))
+        write_private(&self.root.join(name), |file| file.write_all(text.as_bytes()))
     }
 
     /// Everything that takes room, used last first.
@@ -338,15 +339,9 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-/// Makes a file under a temporary name, and gives it its own when it is complete and on disk.
-pub fn write_whole(target: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".part-").tempfile_in(folder)?;
-    fill(file.as_file_mut())?;
-    file.as_file().sync_all()?;
-    file.persist(target).map_err(|error| error.error)?;
-    // The name is on disk only with its folder.
-    File::open(folder)?.sync_all()
+/// Makes a file that only its owner can read, whole or not at all.
+pub fn write_private(target: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    write_whole(target, 0o600, fill)
 }
 
 /// A folder that only its owner can enter: results are read as they lie there.
