@@ -27,6 +27,7 @@ mod obituaries;
 mod operators;
 mod plots;
 mod publish;
+mod reach;
 mod refusals;
 mod sizes;
 mod solve;

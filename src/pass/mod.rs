@@ -29,7 +29,7 @@ use crate::base::span::Span;
 use crate::ir::verify::verify_function;
 use crate::ir::{Block, FuncId, Function, Module, Op, Type};
 use build::internal;
-use copy::each_stmt;
+pub use copy::each_stmt;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The adjoints of one operation on operands of given types: `func` takes the operands, the result `y` and its

@@ -148,6 +148,10 @@ impl<T> Drop for Aligned<T> {
 
 /// Lines of the large arrays in use, those of the pool aside.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// The most that `LIVE` has been.
+static MOST: AtomicUsize = AtomicUsize::new(0);
+/// Lines that the pool may hold beyond what was in use at the highest (64 MB), or a quarter of that.
+const SPARE: usize = 1_000_000;
 /// Bytes that arrays in use and the pool may take together.
 static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
 
@@ -198,19 +202,24 @@ fn obtain(count: usize) -> (Lines, bool) {
             (Lines::zeros(count), false)
         }
     };
-    LIVE.fetch_add(lines.len(), Ordering::Relaxed);
+    let live = LIVE.fetch_add(lines.len(), Ordering::Relaxed) + lines.len();
+    MOST.fetch_max(live, Ordering::Relaxed);
     (lines, recycled)
 }
 
-/// Frees kept arrays where a fresh one of `count` lines would lift the sum above the budget.
+/// Frees kept arrays where a fresh one of `count` lines would lift the sum above what it may be.
 fn make_room(count: usize) {
-    let budget = BUDGET.load(Ordering::Relaxed) / 64;
     let needed = LIVE.load(Ordering::Relaxed).saturating_add(count);
-    let mut pool = pool();
-    if needed.saturating_add(pool.held) > budget {
-        let most = budget.saturating_sub(needed);
-        pool.shrink_to(most);
-    }
+    pool().shrink_to(room_beside(needed));
+}
+
+/// The lines that may be kept for later while `live` are in use: within the budget, and so few that a stage of a program
+/// which is over does not leave its shapes to the next. What is in use at the highest decides the peak then, which does
+/// not follow how much data went by; a step that repeats has room for its own shapes.
+fn room_beside(live: usize) -> usize {
+    let most = MOST.load(Ordering::Relaxed).max(live);
+    let budget = BUDGET.load(Ordering::Relaxed) / 64;
+    most.saturating_add(SPARE.max(most / 4)).min(budget).saturating_sub(live)
 }
 
 fn lines_for<T>(len: usize) -> usize {
@@ -240,7 +249,8 @@ fn pool() -> std::sync::MutexGuard<'static, Pool> {
 pub fn set_pool_limit(bytes: usize) {
     let mut pool = pool();
     pool.limit = bytes / 64;
-    pool.shrink(0);
+    let limit = pool.limit;
+    pool.shrink_to(limit);
 }
 
 /// Bytes that the pool holds now.
@@ -269,13 +279,14 @@ fn give_back(lines: Lines) {
     if size < SMALL {
         return;
     }
-    LIVE.fetch_sub(size, Ordering::Relaxed);
+    let live = LIVE.fetch_sub(size, Ordering::Relaxed) - size;
     let mut pool = pool();
+    let room = room_beside(live).min(pool.limit);
     // One array may not push out everything else.
-    if size > pool.limit / 2 {
+    if size > pool.limit / 2 || size > room {
         return;
     }
-    pool.shrink(size);
+    pool.shrink_to(room - size);
     pool.clock += 1;
     let stamp = pool.clock;
     pool.shelves.entry(size).or_default().push((stamp, lines));
@@ -283,11 +294,6 @@ fn give_back(lines: Lines) {
 }
 
 impl Pool {
-    /// Frees the arrays that waited longest until `extra` more lines fit.
-    fn shrink(&mut self, extra: usize) {
-        self.shrink_to(self.limit.saturating_sub(extra));
-    }
-
     /// Frees the arrays that waited longest until no more than `most` lines are held.
     fn shrink_to(&mut self, most: usize) {
         while self.held > most {

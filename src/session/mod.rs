@@ -15,6 +15,7 @@ pub mod plan;
 pub mod profile;
 pub mod provenance;
 pub mod recall;
+mod release;
 pub mod remember;
 pub mod run;
 pub mod verify;

@@ -14,6 +14,7 @@ use super::engines::EngineKind;
 use super::fault::{Failure, failure};
 use super::journal::SharedJournal;
 use super::load::Script;
+use super::release::{Readers, described};
 use super::remember::loops::Stop;
 use super::remember::watch::WatchedWorld;
 use super::remember::{Memory, Remember};
@@ -203,18 +204,38 @@ impl Session {
         outcome.unwrap_or_else(|payload| Err(internal("the compiler", &*payload)))
     }
 
-    /// Runs a text to its end or its first failure.
+    /// Runs a text to its end or its first failure. What it bound stays as long as a name leads to it.
     pub fn enter(&mut self, name: &str, text: &str) -> Result<Vec<Outcome>, Failure> {
-        let units = self.prepare(name, text)?;
-        let folder = self.ctx.folder.clone();
-        self.memory.begin_program(&folder, name);
-        let outcomes = units.iter().map(|unit| self.run_unit(unit)).collect();
-        self.memory.end_program();
-        outcomes
+        let outcomes = self.run_units(name, text, |_, _| None)?;
+        self.release_nameless();
+        Ok(outcomes)
     }
 
+    /// The same for a text that nothing follows: a value goes after the last item that reads it.
     pub fn run_script(&mut self, script: &Script) -> Result<Vec<Outcome>, Failure> {
-        self.enter(&script.name, &script.text)
+        self.run_units(&script.name, &script.text, |module, units| Some(Readers::new(module, units)))
+    }
+
+    fn run_units(
+        &mut self,
+        name: &str,
+        text: &str,
+        readers: impl FnOnce(&Module, &[Unit]) -> Option<Readers>,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let units = self.prepare(name, text)?;
+        let readers = readers(self.module(), &units);
+        let folder = self.ctx.folder.clone();
+        self.memory.begin_program(&folder, name);
+        let mut run = |(number, unit): (usize, &Unit)| {
+            let outcome = self.run_unit(unit)?;
+            if let Some(readers) = &readers {
+                self.release_after(readers, number);
+            }
+            Ok(outcome)
+        };
+        let outcomes = units.iter().enumerate().map(&mut run).collect();
+        self.memory.end_program();
+        outcomes
     }
 
     /// Runs an item, unless its results are known.
@@ -319,22 +340,17 @@ impl Session {
         globals.iter().filter_map(leaf).collect()
     }
 
-    /// What was read, from the inputs that are open.
+    /// What was read, from the inputs that are or were open.
     pub fn inputs_read(&self) -> Vec<InputRead> {
         let mut found: Vec<InputRead> = Vec::new();
         for (number, value) in self.globals.iter().enumerate() {
-            if let Some(read) = self.memory.looked_up.get(&GlobalId(number as u32)) {
-                found.push(read.clone());
-            } else if let Value::File(file) = value {
-                let read = InputRead {
-                    name: file.name.clone(),
-                    path: file.path.display().to_string(),
-                    sha256: file.sha256.clone(),
-                    bytes: file.bytes.len() as u64,
-                };
-                if !found.contains(&read) {
-                    found.push(read);
-                }
+            let read = match (self.memory.looked_up.get(&GlobalId(number as u32)), value) {
+                (Some(read), _) => read.clone(),
+                (None, Value::File(file)) => described(file),
+                _ => continue,
+            };
+            if !found.contains(&read) {
+                found.push(read);
             }
         }
         found

@@ -32,7 +32,9 @@ pub fn run(path: &Path, engine: EngineKind, set: &[(&str, &str)]) -> Ran {
     let settings = Settings { engine, overrides, folder: script.folder(), ..Settings::default() };
     let loader = DiskLoader::new(&script.folder());
     let mut session = Session::new(Box::new(loader), settings, Output::buffer(&world));
-    let outcome = session.run_script(&script);
+    // Item by item, so that every value is left to be compared.
+    let units = session.prepare(&script.name, &script.text);
+    let outcome = units.and_then(|units| units.iter().try_for_each(|unit| session.run_unit(unit).map(drop)));
     let fault = outcome.err().map(|failure| {
         let shown = |d: &&locus::base::diag::Diagnostic| locus::base::render::render(d, session.sources(), false);
         failure.diagnostics().iter().map(shown).collect::<Vec<_>>().join("\n")

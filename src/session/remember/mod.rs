@@ -110,7 +110,7 @@ pub struct Memory {
     pub about: HashMap<FuncId, Arc<About>>,
     pub pending: BTreeMap<GlobalId, Pending>,
     pub inputs: Inputs,
-    /// Inputs that were looked up and not opened, by the global that would hold them.
+    /// Inputs that were looked up and not opened, or given up, by the global that would hold them.
     pub looked_up: BTreeMap<GlobalId, InputRead>,
     /// Short items of earlier runs of the program, by key.
     pub brief: HashMap<String, Brief>,

@@ -1,0 +1,56 @@
+//! Which globals can still be read by what is entered later.
+//!
+//! A name that is bound again leaves the value of its old meaning behind; this says which values nothing leads to.
+//! The walk is that of `publish`, which made the globals.
+
+use super::Checker;
+use super::sizes::SizeScope;
+use super::value::{FnVal, Val};
+use crate::ir::{FuncId, GlobalId};
+use std::collections::BTreeSet;
+
+impl Checker {
+    /// The globals that names, lengths of axes, and what functions close over lead to; and the functions that are called
+    /// rather than inlined, which read globals by themselves.
+    pub fn reachable(&self) -> (BTreeSet<GlobalId>, Vec<FuncId>) {
+        let mut found = BTreeSet::new();
+        for module in &self.modules {
+            module.top.iter().for_each(|var| value(&var.val, &mut found));
+            module.axes.values().filter_map(|info| info.size.as_ref()).for_each(|size| value(size, &mut found));
+        }
+        (found, self.instances.values().map(|instance| instance.func).collect())
+    }
+}
+
+fn value(val: &Val, found: &mut BTreeSet<GlobalId>) {
+    match val {
+        Val::Global(global, _) => {
+            found.insert(*global);
+        }
+        Val::Record(fields) => fields.iter().for_each(|(_, val)| value(val, found)),
+        Val::Fn(f) => function(f, found),
+        Val::Local { .. } | Val::Lit(_) | Val::Unit | Val::Error => {}
+    }
+}
+
+fn function(f: &FnVal, found: &mut BTreeSet<GlobalId>) {
+    match f {
+        FnVal::Lambda(closure) => {
+            closure.vars.iter().for_each(|var| value(&var.val, found));
+            sizes(&closure.sizes, found);
+        }
+        FnVal::WithAxes { inner: f, .. } | FnVal::Grad { f, .. } | FnVal::Loss { f, .. } => function(f, found),
+        FnVal::Item { .. } | FnVal::Special(_) => {}
+    }
+}
+
+fn sizes(scope: &SizeScope, found: &mut BTreeSet<GlobalId>) {
+    match scope {
+        SizeScope::Top => {}
+        SizeScope::Args { leaves, parent } => {
+            leaves.iter().for_each(|leaf| value(leaf, found));
+            sizes(parent, found);
+        }
+        SizeScope::Instance { leaves } => leaves.iter().for_each(|leaf| value(leaf, found)),
+    }
+}
