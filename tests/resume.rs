@@ -40,6 +40,29 @@ io.write_npy("a.npy", trained.a)
 io.write_npy("b.npy", trained.b)
 "#;
 
+/// A model whose sites are captured in tiles, which are put together in a loop.
+const CAPTURE: &str = r#"use std.random: normal
+use std.io
+experiment "captured" { locus: "0.1", seed: 3 }
+let steps = 20_000
+axis text = steps, word = 64, token = 50, d = 64, part = 64, depth = 3
+let embedding = normal[token, d](root, "embedding")
+let weights = normal[depth, d, part](root, "weights")
+fn forward(tokens: token[text, word]) -> f32[text, word, d] {
+  let mut h = embedding[token: tokens]
+  for l in depth {
+    site before = h
+    h = h + 0.2 * tanh(0.1 * (h @[d] weights[depth: l]))[part -> d]
+  }
+  h
+}
+let model = { forward: fn(tokens) => forward(tokens) }
+let tokens = expand[word]([t in text => index[token](int(t) * 7919 % 50)])
+let seen = capture model(tokens) { x = before[depth: 1], y = before[depth: 2] }
+io.write_npy("a.npy", sum64[text](seen.x))
+io.write_npy("b.npy", max[text](seen.y))
+"#;
+
 /// A folder with the script, its own cache and output.
 struct Place {
     folder: tempfile::TempDir,
@@ -51,8 +74,12 @@ struct Place {
 
 impl Place {
     fn new(steps: u64, interval: f64) -> Place {
+        Place::of(SCRIPT, steps, interval)
+    }
+
+    fn of(script: &str, steps: u64, interval: f64) -> Place {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("a.exp"), SCRIPT).unwrap();
+        fs::write(folder.path().join("a.exp"), script).unwrap();
         Place { folder, steps, interval, engine: "jit" }
     }
 
@@ -296,6 +323,23 @@ fn interrupts_write_a_checkpoint_and_say_how_to_go_on() {
     }
     let output = place.finish();
     assert!(output.status.success() && message(&output).contains("goes on from step"), "{}", message(&output));
+    assert_eq!(place.result(), wanted);
+}
+
+#[test]
+fn a_capture_in_tiles_is_gone_on_with() {
+    let place = Place::of(CAPTURE, 20_000, 1e6);
+    assert!(place.finish().status.success());
+    let wanted = place.result();
+    let place = Place::of(CAPTURE, 20_000, 0.02);
+    let mut child = place.start();
+    until_checkpoint(&place, &mut child);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = place.finish();
+    let told = message(&output);
+    assert!(output.status.success() && told.contains("`seen` goes on from step"), "{told}");
+    assert!(!told.contains("no checkpoints") && !told.contains("R099"), "{told}");
     assert_eq!(place.result(), wanted);
 }
 

@@ -21,8 +21,8 @@ enum Lines {
     Many(memmap2::MmapMut),
 }
 
-/// From so many lines on (256 KiB) memory comes from the system.
-const MANY: usize = 4096;
+/// From so many lines on (64 KiB) memory comes from the system.
+const MANY: usize = 1024;
 
 impl Lines {
     /// Fresh zeros.

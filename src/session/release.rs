@@ -120,7 +120,7 @@ mod tests {
         left.sort_unstable();
         assert_eq!(left, ["a", "a", "b", "b", "k", "n"]);
         enter(&mut session, "print(\"{total(f(r.w))} {total([i in long => 1.0])}\")");
-        assert_eq!(world.text().trim(), "15 6");
+        assert_eq!(world.text().trim(), "15.0 6.0");
         enter(&mut session, "let f = 0\nlet r = 0");
         let mut left = held(&session);
         left.sort_unstable();
@@ -135,7 +135,7 @@ mod tests {
         assert!(session.enter("entry", "let a = [j in m => 2.0]\nlet b = a[m: i]").is_err());
         session.checker.forget_last_entry();
         enter(&mut session, "print(\"{total(a)}\")");
-        assert_eq!(world.text().trim(), "3");
+        assert_eq!(world.text().trim(), "3.0");
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
                     let c = b + 1.0\nlet unread = c + 1.0\nprint(\"{twice()} {total(c)}\")\n";
         let script = Script { name: "s.exp".into(), path: PathBuf::from("s.exp"), text: text.into() };
         assert!(session.run_script(&script).is_ok());
-        assert_eq!(world.text().trim(), "6 9");
+        assert_eq!(world.text().trim(), "6.0 9.0");
         assert_eq!(held(&session), [""; 0]);
     }
 }

@@ -108,6 +108,11 @@ impl Chunked {
         self.axis.len.div_ceil(self.step).max(1)
     }
 
+    /// How many tiles can be read: all, unless it is still being put together.
+    pub fn readable(&self) -> usize {
+        if self.maker.is_some() { self.count() } else { self.tiles.len() }
+    }
+
     /// Does reading a tile mean making it?
     pub fn is_lazy(&self) -> bool {
         self.tiles.is_empty()

@@ -5,6 +5,7 @@
 //! Pieces must arrive in rising order of indices, so that of equal elements the earlier ones win.
 
 use super::number::Number;
+use crate::rt::tensor::Aligned;
 
 /// A row held a NaN, which has no place in an order.
 #[derive(Debug, PartialEq)]
@@ -15,7 +16,7 @@ pub struct Chosen<T: Number> {
     k: usize,
     /// Most candidates of a row.
     room: usize,
-    keys: Vec<T::Key>,
+    keys: Aligned<T::Key>,
     counts: Vec<usize>,
     /// NaN, which is above nothing, while there is no bound.
     bounds: Vec<T>,
@@ -40,7 +41,7 @@ impl<T: Number> Chosen<T> {
         Chosen {
             k,
             room,
-            keys: vec![T::Key::default(); rows * room],
+            keys: Aligned::scratch(rows * room),
             counts: vec![0; rows],
             bounds: vec![bound; rows],
             found: Vec::new(),

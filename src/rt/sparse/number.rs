@@ -9,7 +9,7 @@ use crate::rt::tensor::Element;
 /// An element of a sparse code.
 pub trait Number: Float + Element + Default + std::ops::AddAssign {
     /// Value and index as one integer: the larger value is larger, and of equal values the lower index.
-    type Key: Copy + Ord + Default + Send + Sync;
+    type Key: bytemuck::Pod + Ord + Send + Sync;
     fn key(self, index: u32) -> Self::Key;
     fn opened(key: Self::Key) -> (Self, u32);
 
