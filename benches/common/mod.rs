@@ -110,43 +110,40 @@ pub fn served_as_child() -> bool {
     for shape in shapes.split(';') {
         let numbers: Vec<usize> = shape.split(',').filter_map(|text| text.parse().ok()).collect();
         let [m, k, n, count] = numbers[..] else { continue };
-        total += count as f64 * if way == "blas" { blas(m, k, n) } else { tiles(m, k, n) };
+        total += if way == "blas" { blas(m, k, n, count) } else { tiles(m, k, n, count) };
     }
     println!("{total}");
     true
 }
 
-/// The better of three after one that wakes the threads.
-fn blas(m: usize, k: usize, n: usize) -> f64 {
+fn blas(m: usize, k: usize, n: usize, count: usize) -> f64 {
     let a = ndarray::Array2::<f32>::from_shape_fn((m, k), |(i, j)| ((i * 7 + j * 3) % 11) as f32 - 5.0);
     let b = ndarray::Array2::<f32>::from_shape_fn((k, n), |(i, j)| ((i * 5 + j * 13) % 7) as f32 - 3.0);
     let mut c = ndarray::Array2::<f32>::zeros((m, n));
-    best_of_three(|| ndarray::linalg::general_mat_mul(1.0, &a, &b, 0.0, &mut c))
+    repeated(count, || ndarray::linalg::general_mat_mul(1.0, &a, &b, 0.0, &mut c))
 }
 
-fn tiles(m: usize, k: usize, n: usize) -> f64 {
+fn tiles(m: usize, k: usize, n: usize, count: usize) -> f64 {
     locus::rt::kernels::set_threads(None);
     let (am, ak, an) = (Axis::named("", "m"), Axis::named("", "k"), Axis::named("", "n"));
     let make = |label: &str, axes: &[(Axis, usize)]| rng::normal(Key::from_seed(1).derive(label), axes).ok();
     let (Some(a), Some(b)) = (make("a", &[(am, m), (ak, k)]), make("b", &[(ak, k), (an, n)])) else {
         return f64::INFINITY;
     };
-    best_of_three(|| drop(product(&a, &b, ak)))
+    repeated(count, || drop(product(&a, &b, ak)))
 }
 
 fn product(a: &Tensor, b: &Tensor, over: Axis) -> Outcome<locus::rt::value::Value> {
     contract::contract(a, b, &[over])
 }
 
-fn best_of_three(mut work: impl FnMut()) -> f64 {
-    work();
-    let mut best = f64::INFINITY;
-    for _ in 0..3 {
-        let start = Instant::now();
-        work();
-        best = best.min(start.elapsed().as_secs_f64());
-    }
-    best
+/// As often as the program makes the product, each time counted like each of its steps, after two that wake threads and
+/// fill caches.
+fn repeated(count: usize, mut work: impl FnMut()) -> f64 {
+    (0..2).for_each(|_| work());
+    let start = Instant::now();
+    (0..count).for_each(|_| work());
+    start.elapsed().as_secs_f64()
 }
 
 /// The path of a program in `benches/programs`, if it is there.
