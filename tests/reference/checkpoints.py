@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 import torch
 import transformers as hf
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 LLAMA = dict(vocab_size=64, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
              num_key_value_heads=2, max_position_embeddings=64, rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2)  # fmt: skip
@@ -46,7 +46,7 @@ CASES = {
     "qwen2": (hf.Qwen2ForCausalLM, hf.Qwen2Config(**LLAMA, tie_word_embeddings=True, **rope("default"))),
     "mistral": (hf.MistralForCausalLM, hf.MistralConfig(
         **LLAMA, sliding_window=6, head_dim=12, tie_word_embeddings=False, **rope("default"))),
-    "bloom": (hf.BloomForCausalLM, hf.BloomConfig(vocab_size=64, hidden_size=32, n_layer=2, n_head=4)),
+    "bloom": (hf.BloomForCausalLM, hf.BloomConfig(vocab_size=64, hidden_size=24, n_layer=2, n_head=4)),
     "bloom_heads6": (hf.BloomForCausalLM, hf.BloomConfig(vocab_size=64, hidden_size=24, n_layer=2, n_head=6)),
     "t5": (hf.T5EncoderModel, hf.T5Config(**T5, feed_forward_proj="relu")),
     "t5_causal": (hf.T5EncoderModel, hf.T5Config(**T5, feed_forward_proj="gated-gelu")),
@@ -91,6 +91,38 @@ def write_config(path, config):
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
+def older_spelling(config):
+    """The same `config.json` as `transformers` 4 writes it."""
+    old = {key: value for key, value in config.items() if key not in ("dtype", "rope_parameters")}
+    old |= {"torch_dtype": config["dtype"], "transformers_version": "4.46.0"}
+    if "rope_parameters" not in config:
+        return old
+    rope = dict(config["rope_parameters"])
+    base, kind, part = rope.pop("rope_theta"), rope.pop("rope_type"), rope.pop("partial_rotary_factor", None)
+    old["rope_scaling"] = None if kind == "default" else {"rope_type": kind, **rope}
+    old |= {"rope_theta": base} if part is None else {"rotary_emb_base": base, "rotary_pct": part}
+    read = hf.CONFIG_MAPPING[config["model_type"]].from_dict(old)
+    assert read.rope_parameters == config["rope_parameters"], read
+    return old
+
+
+def add_older_spelling(folder):
+    config = json.loads((folder / "config.json").read_text())
+    write_config(folder / "config.transformers4.json", older_spelling(config))
+
+
+def build_bare(source, folder):
+    """The model of `source` as the first GPT-2 files have it: no prefix, and the causal masks among the tensors."""
+    context = GPT2["n_positions"]
+    tensors = {name.removeprefix("transformer."): value for name, value in load_file(source / "model.safetensors").items()}
+    for l in range(GPT2["n_layer"]):
+        tensors[f"h.{l}.attn.bias"] = np.tril(np.ones((1, 1, context, context), np.float32))
+        tensors[f"h.{l}.attn.masked_bias"] = np.array(-1e4, np.float32)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    config = older_spelling(json.loads((source / "config.json").read_text()))
+    write_config(folder / "config.json", config | {"n_ctx": context})
+
+
 def build_shortformer(name, folder, with_norm):
     """An attention-only model in TransformerLens' names and layouts."""
     layers, width, heads, per_head, context, vocabulary = 2, 32, 4, 8, 48, 64
@@ -123,3 +155,4 @@ def build_shortformer(name, folder, with_norm):
 
 
 SHORTFORMERS = {"shortformer": False, "shortformer_norm": True}
+OLDER = {"llama", "llama3", "llama_linear", "gpt_neox"}

@@ -77,13 +77,18 @@ def reference(name, folder):
 
 
 def main(names):
-    for name in names or [*checkpoints.CASES, *checkpoints.SHORTFORMERS]:
+    for name in names or [*checkpoints.CASES, *checkpoints.SHORTFORMERS, "gpt2_bare"]:
         folder = HERE / name
         folder.mkdir(exist_ok=True)
+        if name == "gpt2_bare":
+            checkpoints.build_bare(HERE / "gpt2", folder)
+            continue
         if name in checkpoints.SHORTFORMERS:
             checkpoints.build_shortformer(name, folder, checkpoints.SHORTFORMERS[name])
         else:
             checkpoints.build(name, folder)
+        if name in checkpoints.OLDER:
+            checkpoints.add_older_spelling(folder)
         print(f"{name}: {reference(name, folder)}", flush=True)
 
 
