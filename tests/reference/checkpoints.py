@@ -5,6 +5,7 @@ real files. All parameters are drawn anew, gains and shifts too, so that a forgo
 activations.
 """
 
+import copy
 import json
 import zlib
 
@@ -99,10 +100,12 @@ def older_spelling(config):
         return old
     rope = dict(config["rope_parameters"])
     base, kind, part = rope.pop("rope_theta"), rope.pop("rope_type"), rope.pop("partial_rotary_factor", None)
-    old["rope_scaling"] = None if kind == "default" else {"rope_type": kind, **rope}
+    name = "type" if kind == "linear" else "rope_type"  # both spellings are found in version 4
+    old["rope_scaling"] = None if kind == "default" else {name: kind, **rope}
     old |= {"rope_theta": base} if part is None else {"rotary_emb_base": base, "rotary_pct": part}
-    read = hf.CONFIG_MAPPING[config["model_type"]].from_dict(old)
-    assert read.rope_parameters == config["rope_parameters"], read
+    read = hf.CONFIG_MAPPING[config["model_type"]].from_dict(copy.deepcopy(old))
+    for key, value in config["rope_parameters"].items():
+        assert read.rope_parameters[key] == value, read
     return old
 
 
