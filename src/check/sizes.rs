@@ -20,7 +20,8 @@ pub(crate) enum SizeScope {
 
 impl Checker {
     pub(super) fn size_scope(&mut self) -> Rc<SizeScope> {
-        self.frame().sizes.clone()
+        // Signatures are read outside any item too; a frame made for that would stay below those of the items.
+        self.frames.last().map_or_else(|| Rc::new(SizeScope::Top), |frame| frame.sizes.clone())
     }
 
     /// The length of `axis` at this place: an int local of the function on top.

@@ -474,6 +474,7 @@ pub const EFFECTS: &[&str] = &[
     "assert",
     "write_npy",
     "write_safetensors",
+    "write_text",
     "expect_value",
     "loop_start",
     "loop_due",

@@ -12,7 +12,7 @@ mod write;
 pub use json::{json_float, json_int, json_str};
 pub use npy::{read_f32, read_index};
 pub use weights::{has_tensor, tensor, tensor_names, tensor_size};
-pub use write::{npy_bytes, safetensors_bytes, write_atomic, write_whole};
+pub use write::{Named, model_bytes, npy_bytes, safetensors_bytes, write_atomic, write_whole};
 
 use super::aligned::Held;
 use super::error::{Error, Result, code};
