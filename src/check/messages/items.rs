@@ -83,7 +83,7 @@ pub(in crate::check) fn exact_float(span: Span, text: &str, wanted: &str) -> D {
 }
 
 pub(in crate::check) fn input_not_file(span: Span) -> D {
-    D::error("E013", span, "an input is a file").help("input x = file(\"data/x.npy\", sha256: \"?\")")
+    D::error("E013", span, "an input is a file or a folder").help("input x = file(\"data/x.npy\", sha256: \"?\")")
 }
 
 pub(in crate::check) fn input_not_literal(span: Span) -> D {
