@@ -35,7 +35,9 @@ fn read_all(path: &Path) -> Result<(), Error> {
     };
     match files::file_format(&file) {
         Ok("npy") => {
-            files::listed_array(&file).map(|(listed, _)| read_array(&file, listed.shape.len()).map_err(&mut note))?.ok();
+            files::listed_array(&file)
+                .map(|(listed, _)| read_array(&file, listed.shape.len()).map_err(&mut note))?
+                .ok();
         }
         Ok("json") => drop(files::document(&file).map_err(&mut note)),
         Ok(format) => {

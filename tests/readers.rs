@@ -133,7 +133,8 @@ fn a_pickle_calls_nothing() {
 
 #[test]
 fn a_pickle_cannot_take_the_machine_apart() {
-    for rubbish in [&b"."[..], b"", b"0.", b"(.", b"t.", b"\x80\x09.", b"s.", b"e.", b"}u.", b"h\x05.", b"R.", b"q\0."] {
+    for rubbish in [&b"."[..], b"", b"0.", b"(.", b"t.", b"\x80\x09.", b"s.", b"e.", b"}u.", b"h\x05.", b"R.", b"q\0."]
+    {
         assert!(refused(rubbish).contains("has a pickle"), "{rubbish:?}");
     }
     // A list that holds itself, and one that holds another twice, forty times over.
@@ -193,7 +194,9 @@ fn tensors_lie_within_their_storage() {
     ] {
         assert!(refused(&rebuilt(4, offset, shape, steps)).contains("do not have"), "{offset} {shape:?} {steps:?}");
     }
-    assert!(refused(&rebuilt(5, 0, &[1], &[1])).contains("claims 5 numbers of float32 for tensor `tensor` in 16 bytes"));
+    assert!(
+        refused(&rebuilt(5, 0, &[1], &[1])).contains("claims 5 numbers of float32 for tensor `tensor` in 16 bytes")
+    );
 }
 
 struct Folder(tempfile::TempDir);
@@ -266,7 +269,11 @@ fn an_index_and_its_shards_say_the_same() {
     assert_eq!(numbers(&whole.open(), "c"), [7f32.to_bits()]);
     let wrong = with(r#"{"a": "1.safetensors", "b": "2.safetensors", "c": "2.safetensors"}"#);
     assert!(wrong.told().contains("tensor `b` is in `2.safetensors`, which has none"), "{}", wrong.told());
-    assert!(with(r#"{"a": "1.safetensors", "c": "2.safetensors"}"#).told().contains("tensor `b` is in `1.safetensors`, and"));
+    assert!(
+        with(r#"{"a": "1.safetensors", "c": "2.safetensors"}"#)
+            .told()
+            .contains("tensor `b` is in `1.safetensors`, and")
+    );
     assert!(with(r#"{"a": "../1.safetensors"}"#).told().contains("`../1.safetensors`, which is not there"));
     assert!(with(r#"{"a": 1}"#).told().contains("no file for tensor `a`"));
     assert!(with("{}").told().contains("empty"));

@@ -102,7 +102,11 @@ fn accident(sound: &Sound, number: usize, random: &mut Random) -> Case {
     let mut bytes = sound.bytes.clone();
     let place = |random: &mut Random| {
         let at = random.below(sound.head + sound.tail);
-        if at < sound.head { at.min(sound.bytes.len() - 1) } else { sound.bytes.len() - 1 - (at - sound.head).min(sound.bytes.len() - 1) }
+        if at < sound.head {
+            at.min(sound.bytes.len() - 1)
+        } else {
+            sound.bytes.len() - 1 - (at - sound.head).min(sound.bytes.len() - 1)
+        }
     };
     // A file that is a text, or one number longer, may be sound without its end; all others say how long they are.
     let (kind, must_fail) = match number % 5 {
@@ -152,16 +156,56 @@ fn wrong(kind: &'static str, of: &'static str, bytes: Vec<u8>) -> Case {
 /// Pickles that would do something, if they were run.
 fn pickles() -> Vec<Case> {
     const CALLS: &[&str] = &[
-        "os system", "posix system", "nt system", "subprocess Popen", "subprocess check_output", "builtins eval",
-        "builtins exec", "builtins compile", "builtins getattr", "builtins __import__", "builtins open", "builtins print",
-        "__builtin__ eval", "importlib import_module", "runpy _run_code", "pickle loads", "_pickle loads", "marshal loads",
-        "types CodeType", "types FunctionType", "operator attrgetter", "operator methodcaller", "functools partial",
-        "socket socket", "urllib.request urlopen", "requests get", "shutil rmtree", "webbrowser open", "ctypes CDLL",
-        "torch load", "torch.hub load", "torch._utils _rebuild_qtensor", "torch.jit load", "numpy load",
-        "numpy.core.multiarray _reconstruct", "numpy.core.multiarray scalar", "collections defaultdict", "copyreg _reconstructor",
-        "argparse Namespace", "torch.nn.modules.linear Linear", "transformers.training_args TrainingArguments",
-        "torch.storage _load_from_bytes", "torch UntypedStorage", "torch._utils _rebuild_device_tensor_from_numpy",
-        "code InteractiveInterpreter", "timeit main", "pdb run", "pip main", "site main", "bdb Bdb",
+        "os system",
+        "posix system",
+        "nt system",
+        "subprocess Popen",
+        "subprocess check_output",
+        "builtins eval",
+        "builtins exec",
+        "builtins compile",
+        "builtins getattr",
+        "builtins __import__",
+        "builtins open",
+        "builtins print",
+        "__builtin__ eval",
+        "importlib import_module",
+        "runpy _run_code",
+        "pickle loads",
+        "_pickle loads",
+        "marshal loads",
+        "types CodeType",
+        "types FunctionType",
+        "operator attrgetter",
+        "operator methodcaller",
+        "functools partial",
+        "socket socket",
+        "urllib.request urlopen",
+        "requests get",
+        "shutil rmtree",
+        "webbrowser open",
+        "ctypes CDLL",
+        "torch load",
+        "torch.hub load",
+        "torch._utils _rebuild_qtensor",
+        "torch.jit load",
+        "numpy load",
+        "numpy.core.multiarray _reconstruct",
+        "numpy.core.multiarray scalar",
+        "collections defaultdict",
+        "copyreg _reconstructor",
+        "argparse Namespace",
+        "torch.nn.modules.linear Linear",
+        "transformers.training_args TrainingArguments",
+        "torch.storage _load_from_bytes",
+        "torch UntypedStorage",
+        "torch._utils _rebuild_device_tensor_from_numpy",
+        "code InteractiveInterpreter",
+        "timeit main",
+        "pdb run",
+        "pip main",
+        "site main",
+        "bdb Bdb",
     ];
     let mut cases = Vec::new();
     for call in CALLS {
@@ -176,7 +220,8 @@ fn pickles() -> Vec<Case> {
             cases.push(wrong("pickles that call", "torch", torch(&pickle)));
         }
     }
-    let deep = |open: &[u8], close: &[u8]| [b"\x80\x02", &open.repeat(200_000)[..], &close.repeat(199_999), b"."].concat();
+    let deep =
+        |open: &[u8], close: &[u8]| [b"\x80\x02", &open.repeat(200_000)[..], &close.repeat(199_999), b"."].concat();
     for pickle in [
         deep(b"]", b"a"),
         deep(b"}K\x01", b"s"),
@@ -214,19 +259,41 @@ fn headers() -> Vec<Case> {
     };
     let mut cases = Vec::new();
     for (shape, from, to) in [
-        ("[2]", "0", "8"), ("[9223372036854775807]", "0", "16"), ("[4611686018427387904,4]", "0", "16"),
-        ("[4294967296,4294967296,4]", "0", "16"), ("[18446744073709551615]", "0", "16"), ("[18446744073709551616]", "0", "16"),
-        ("[-4]", "0", "16"), ("[4.5]", "0", "16"), ("[0,9223372036854775807]", "0", "0"), ("[4]", "0", "18446744073709551615"),
-        ("[4]", "18446744073709551600", "0"), ("[4]", "16", "0"), ("[4]", "4", "20"), ("[4]", "9223372036854775792", "9223372036854775808"),
-        ("[1,1,1,1,1,1,1,1,4]", "0", "16"), ("[[4]]", "0", "16"), ("{}", "0", "16"), ("null", "0", "16"), ("[4]", "\"0\"", "16"),
+        ("[2]", "0", "8"),
+        ("[9223372036854775807]", "0", "16"),
+        ("[4611686018427387904,4]", "0", "16"),
+        ("[4294967296,4294967296,4]", "0", "16"),
+        ("[18446744073709551615]", "0", "16"),
+        ("[18446744073709551616]", "0", "16"),
+        ("[-4]", "0", "16"),
+        ("[4.5]", "0", "16"),
+        ("[0,9223372036854775807]", "0", "0"),
+        ("[4]", "0", "18446744073709551615"),
+        ("[4]", "18446744073709551600", "0"),
+        ("[4]", "16", "0"),
+        ("[4]", "4", "20"),
+        ("[4]", "9223372036854775792", "9223372036854775808"),
+        ("[1,1,1,1,1,1,1,1,4]", "0", "16"),
+        ("[[4]]", "0", "16"),
+        ("{}", "0", "16"),
+        ("null", "0", "16"),
+        ("[4]", "\"0\"", "16"),
     ] {
         cases.push(safetensors(&format!("{{{}}}", one("w", shape, from, to)), 16));
     }
-    for overlap in [("0", "8", "4", "12"), ("0", "8", "0", "8"), ("0", "8", "12", "20"), ("4", "12", "0", "8"), ("0", "8", "7", "15")] {
+    for overlap in [
+        ("0", "8", "4", "12"),
+        ("0", "8", "0", "8"),
+        ("0", "8", "12", "20"),
+        ("4", "12", "0", "8"),
+        ("0", "8", "7", "15"),
+    ] {
         let (a, b, c, d) = overlap;
         cases.push(safetensors(&format!("{{{},{}}}", one("v", "[2]", a, b), one("w", "[2]", c, d)), 16));
     }
-    for text in ["[".repeat(1_000_000), "{\"a\":".repeat(500_000), "{".repeat(100), format!("{{\"w\":{}", "[".repeat(300_000))] {
+    for text in
+        ["[".repeat(1_000_000), "{\"a\":".repeat(500_000), "{".repeat(100), format!("{{\"w\":{}", "[".repeat(300_000))]
+    {
         cases.push(safetensors(&text, 16));
         cases.push(wrong("deep JSON", "json", [b"{\"a\":", text.as_bytes()].concat()));
     }
@@ -235,7 +302,15 @@ fn headers() -> Vec<Case> {
         bytes.extend(b"{}                ");
         cases.push(wrong("headers that lie", "safetensors", bytes));
     }
-    for shape in ["(9223372036854775807,)", "(4294967296, 4294967296)", "(-1,)", "(0, 18446744073709551615)", "(12,)", "(3, 5)", "((3), 4)"] {
+    for shape in [
+        "(9223372036854775807,)",
+        "(4294967296, 4294967296)",
+        "(-1,)",
+        "(0, 18446744073709551615)",
+        "(12,)",
+        "(3, 5)",
+        "((3), 4)",
+    ] {
         cases.push(wrong("headers that lie", "npy", npy("<f4", shape, &[0; 47])));
     }
     for kind in ["|O", "<U8", "<c8", "<M8[s]", "<f16", "<f3", "[('a', '<f4')]"] {
@@ -268,19 +343,42 @@ fn ggufs() -> Vec<Case> {
     let mut nested = vec![];
     (0..100_000).for_each(|_| nested.extend(list(9, 1, &[])));
     let mut made = vec![
-        gguf(u64::MAX, 0), gguf(0, u64::MAX), gguf(1 << 63, 1 << 63), gguf(1, 0), gguf(0, 1),
-        setting(8, &u64::MAX.to_le_bytes()), setting(8, &(1u64 << 63).to_le_bytes()), setting(99, &[0; 8]),
-        setting(7, &[2]), setting(9, &list(4, u64::MAX, &[0; 64])), setting(9, &list(8, 1 << 61, &[0; 64])),
-        setting(9, &list(9, 1 << 60, &[0; 64])), setting(9, &list(99, 2, &[0; 64])), setting(9, &nested),
+        gguf(u64::MAX, 0),
+        gguf(0, u64::MAX),
+        gguf(1 << 63, 1 << 63),
+        gguf(1, 0),
+        gguf(0, 1),
+        setting(8, &u64::MAX.to_le_bytes()),
+        setting(8, &(1u64 << 63).to_le_bytes()),
+        setting(99, &[0; 8]),
+        setting(7, &[2]),
+        setting(9, &list(4, u64::MAX, &[0; 64])),
+        setting(9, &list(8, 1 << 61, &[0; 64])),
+        setting(9, &list(9, 1 << 60, &[0; 64])),
+        setting(9, &list(99, 2, &[0; 64])),
+        setting(9, &nested),
         [&gguf(0, 2)[..], &text("a"), &[4, 0, 0, 0, 1, 0, 0, 0], &text("a"), &[4, 0, 0, 0, 1, 0, 0, 0]].concat(),
         [&gguf(0, 1)[..], &text("general.alignment"), &[4, 0, 0, 0, 0, 0, 0, 0], &[0; 32]].concat(),
         [&gguf(0, 1)[..], &text("general.alignment"), &[4, 0, 0, 0, 0, 0, 0, 128], &[0; 32]].concat(),
         [&gguf(0, 1)[..], &text("\u{1b}[31m"), &[4, 0, 0, 0, 0, 0, 0, 0], &[0; 32]].concat(),
     ];
     for (lengths, kind, offset) in [
-        (&[4u64][..], 0u32, 32u64), (&[4], 0, u64::MAX), (&[4], 0, 1 << 63), (&[u64::MAX], 0, 0), (&[1 << 63], 0, 0),
-        (&[1 << 62, 4], 0, 0), (&[1 << 32, 1 << 32], 0, 0), (&[0, 4], 0, 0), (&[33], 2, 0), (&[255], 12, 0), (&[4], 5, 0),
-        (&[4], 77, 0), (&[5], 0, 0), (&[1; 9], 0, 0), (&[1 << 40], 2, 0), (&[4, 1 << 62], 30, 0),
+        (&[4u64][..], 0u32, 32u64),
+        (&[4], 0, u64::MAX),
+        (&[4], 0, 1 << 63),
+        (&[u64::MAX], 0, 0),
+        (&[1 << 63], 0, 0),
+        (&[1 << 62, 4], 0, 0),
+        (&[1 << 32, 1 << 32], 0, 0),
+        (&[0, 4], 0, 0),
+        (&[33], 2, 0),
+        (&[255], 12, 0),
+        (&[4], 5, 0),
+        (&[4], 77, 0),
+        (&[5], 0, 0),
+        (&[1; 9], 0, 0),
+        (&[1 << 40], 2, 0),
+        (&[4, 1 << 62], 30, 0),
     ] {
         made.push(tensor(lengths, kind, offset, 16));
     }
@@ -328,7 +426,9 @@ fn zipped(members: &[Member]) -> Vec<u8> {
         about.extend((member.name.len() as u16).to_le_bytes());
         about.extend([0, 0]);
         out.extend([&b"PK\x03\x04\x14\0\0\0"[..], &about, member.name.as_bytes(), &member.bytes].concat());
-        directory.extend([&b"PK\x01\x02\x14\0\x14\0\0\0"[..], &about, &[0; 10], &at.to_le_bytes(), member.name.as_bytes()].concat());
+        directory.extend(
+            [&b"PK\x01\x02\x14\0\x14\0\0\0"[..], &about, &[0; 10], &at.to_le_bytes(), member.name.as_bytes()].concat(),
+        );
     }
     let (count, size, at) = (members.len() as u16, directory.len() as u32, out.len() as u32);
     out.extend(directory);

@@ -74,7 +74,9 @@ fn members(path: &Path) -> Result<Vec<String>> {
     let fault = |text: String| Error::new(code::FILE, text);
     let entries = std::fs::read_dir(path).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::NotFound => fault(format!("there is no folder `{shown}`")),
-        std::io::ErrorKind::NotADirectory => fault(format!("`{shown}` is a file, not a folder")).help("write file(...)"),
+        std::io::ErrorKind::NotADirectory => {
+            fault(format!("`{shown}` is a file, not a folder")).help("write file(...)")
+        }
         _ => fault(format!("cannot read the folder `{shown}`: {cause}")),
     })?;
     let mut names = Vec::new();

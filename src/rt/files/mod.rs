@@ -12,7 +12,9 @@ mod npy;
 mod sniff;
 mod write;
 
-pub use archive::{check_shape, check_tensors, format as file_format, has_tensor, tensor, tensor_index, tensor_names, tensor_size};
+pub use archive::{
+    check_shape, check_tensors, format as file_format, has_tensor, tensor, tensor_index, tensor_names, tensor_size,
+};
 pub use folder::{open_folder, open_folder_header};
 pub use json::{document, json_bool, json_float, json_has, json_int, json_len, json_str};
 pub use list::{Listed, archive_format, listed, listed_array};
@@ -82,7 +84,16 @@ pub fn open(path: &Path, expected: &str, name: &str) -> Result<FileHandle> {
     }
     let (name, path) = (name.to_string(), path.to_path_buf());
     let _held = Held::new(bytes.len());
-    Ok(FileHandle { name, path, sha256, bytes, members: Vec::new(), archive: OnceLock::new(), json: OnceLock::new(), _held })
+    Ok(FileHandle {
+        name,
+        path,
+        sha256,
+        bytes,
+        members: Vec::new(),
+        archive: OnceLock::new(),
+        json: OnceLock::new(),
+        _held,
+    })
 }
 
 /// Opens a file for what its header says: the first bytes are read, the others stand as zeros, nothing is hashed.
@@ -90,7 +101,16 @@ pub fn open_header(path: &Path, name: &str) -> Result<FileHandle> {
     const ENOUGH: u64 = 16 << 20;
     let (name, path, bytes) = (name.to_string(), path.to_path_buf(), read_part(path, ENOUGH)?);
     let (sha256, _held) = (String::new(), Held::new(0));
-    Ok(FileHandle { name, path, sha256, bytes, members: Vec::new(), archive: OnceLock::new(), json: OnceLock::new(), _held })
+    Ok(FileHandle {
+        name,
+        path,
+        sha256,
+        bytes,
+        members: Vec::new(),
+        archive: OnceLock::new(),
+        json: OnceLock::new(),
+        _held,
+    })
 }
 
 fn wrong_hash(path: &Path, name: &str, expected: &str, found: &str) -> Error {
@@ -135,7 +155,9 @@ fn read_part(path: &Path, limit: u64) -> Result<memmap2::Mmap> {
         _ => fault(format!("cannot read `{shown}`: {cause}")),
     })?;
     if about.is_dir() {
-        return Err(fault(format!("`{shown}` is a folder, not a file")).help("write folder(...), or name a file inside it"));
+        return Err(
+            fault(format!("`{shown}` is a folder, not a file")).help("write folder(...), or name a file inside it")
+        );
     }
     if !about.is_file() {
         return Err(fault(format!("`{shown}` is a device or a pipe, not a plain file")));

@@ -37,7 +37,8 @@ fn head(out: &mut String, path: &Path, file: &FileHandle) -> Result<()> {
     row(out, "what", &what);
     row(out, "sha256", &file.sha256);
     for member in &file.members {
-        let what = format!("{:>9}  {}", shown_bytes(member.size()), files::file_format(member).map_or("damaged", words));
+        let what =
+            format!("{:>9}  {}", shown_bytes(member.size()), files::file_format(member).map_or("damaged", words));
         row(out, name(member), &what);
     }
     Ok(())

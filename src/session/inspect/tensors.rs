@@ -65,10 +65,8 @@ fn pattern(name: &str) -> (String, Vec<&str>) {
 
 /// Which numbers stand for the star: `0-11`, or how many tensors there are.
 fn numbers(found: &[Vec<&str>]) -> String {
-    let single: Option<Vec<u64>> = found
-        .iter()
-        .map(|numbers| if let [one] = numbers[..] { one.parse().ok() } else { None })
-        .collect();
+    let single: Option<Vec<u64>> =
+        found.iter().map(|numbers| if let [one] = numbers[..] { one.parse().ok() } else { None }).collect();
     let Some(mut single) = single else {
         return if found.len() == 1 { String::new() } else { format!("{} of them", found.len()) };
     };

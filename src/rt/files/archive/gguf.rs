@@ -76,7 +76,12 @@ struct Listed {
 }
 
 /// Tensors stand one behind the other, each at the next multiple of the alignment, up to the end of the file.
-fn place(file: &FileHandle, mut listed: Vec<Listed>, start: usize, alignment: usize) -> Result<BTreeMap<String, Entry>> {
+fn place(
+    file: &FileHandle,
+    mut listed: Vec<Listed>,
+    start: usize,
+    alignment: usize,
+) -> Result<BTreeMap<String, Entry>> {
     listed.sort_by_key(|one| one.offset);
     let mut entries = BTreeMap::new();
     let (mut free, total) = (start, file.bytes.len());
@@ -86,7 +91,8 @@ fn place(file: &FileHandle, mut listed: Vec<Listed>, start: usize, alignment: us
         let from = usize::try_from(one.offset).ok().and_then(|offset| start.checked_add(offset));
         let from = from.filter(|&from| from == free).ok_or_else(|| {
             let (found, needed) = (one.offset, free - start);
-            let message = format!("is damaged: tensor `{name}` begins at {found}, but the one before it ends at {needed}");
+            let message =
+                format!("is damaged: tensor `{name}` begins at {found}, but the one before it ends at {needed}");
             file.fault(message)
         })?;
         let to = from.checked_add(size).filter(|&to| to <= total).ok_or_else(|| {

@@ -76,7 +76,10 @@ fn sharded(folder: &FileHandle, index: usize) -> Result<Archive> {
     for (name, shard) in &map {
         let entry = shards.get_mut(shard).and_then(|archive| archive.entries.remove(*name));
         let entry = entry.ok_or_else(|| {
-            index.fault(format!("says that tensor `{}` is in `{shard}`, which has none of that name", name.escape_debug()))
+            index.fault(format!(
+                "says that tensor `{}` is in `{shard}`, which has none of that name",
+                name.escape_debug()
+            ))
         })?;
         entries.insert(name.to_string(), entry);
     }
@@ -94,9 +97,8 @@ fn weight_map(index: &FileHandle) -> Result<BTreeMap<&str, &str>> {
     let map = map.ok_or_else(|| index.fault("has no `weight_map`, the table of tensors and their files"))?;
     let mut found = BTreeMap::new();
     for (name, shard) in map {
-        let shard = shard.as_str().ok_or_else(|| {
-            index.fault(format!("gives no file for tensor `{}`", name.escape_debug()))
-        })?;
+        let shard =
+            shard.as_str().ok_or_else(|| index.fault(format!("gives no file for tensor `{}`", name.escape_debug())))?;
         found.insert(name.as_str(), shard);
     }
     if found.is_empty() { Err(index.fault("has an empty `weight_map`")) } else { Ok(found) }

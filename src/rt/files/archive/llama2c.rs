@@ -102,7 +102,10 @@ pub fn near_miss(file: &FileHandle) -> Option<Error> {
     let header = Header::of(&file.bytes)?;
     let plausible = [header.dim, header.hidden, header.layers, header.vocab, header.context].iter().max()? < &LARGEST;
     let needed = header.bytes().filter(|_| plausible)?;
-    let message = format!("holds no named tensors; as a llama2.c model it would be cut short or too long: {} bytes", file.bytes.len());
+    let message = format!(
+        "holds no named tensors; as a llama2.c model it would be cut short or too long: {} bytes",
+        file.bytes.len()
+    );
     Some(file.fault(message).note("needed", format!("{needed} bytes, by the header of such a model")))
 }
 
@@ -114,7 +117,17 @@ pub fn read(file: &FileHandle) -> Result<Archive> {
         let from = at;
         at += 4 * shape.iter().product::<usize>();
         let encoding = Encoding::Plain(Stored::F32);
-        (name.to_string(), Entry { encoding, shape, order: Order::Rows, big_endian: false, member: None, place: Place::File(from..at) })
+        (
+            name.to_string(),
+            Entry {
+                encoding,
+                shape,
+                order: Order::Rows,
+                big_endian: false,
+                member: None,
+                place: Place::File(from..at),
+            },
+        )
     };
     let entries = header.tensors().into_iter().map(&mut entry).collect();
     Ok(Archive { format: "llama2c", entries, settings: Some(header.settings()) })

@@ -43,7 +43,8 @@ pub fn read(file: &FileHandle, parts: Vec<Part>) -> Result<Archive> {
         return Err(file.fault("holds numbers of a big-endian machine; only little-endian ones are read"));
     }
     let values = pickle::read(&part.bytes(file)?).map_err(|why| refused(file, &why))?;
-    let mut found = Found { file, root, parts: &parts, values: &values, entries: BTreeMap::new(), settings: Map::new(), visits: 0 };
+    let mut found =
+        Found { file, root, parts: &parts, values: &values, entries: BTreeMap::new(), settings: Map::new(), visits: 0 };
     found.walk(values.root, "", 0)?;
     let settings = Some(Value::Object(found.settings));
     Ok(Archive { format: "torch", entries: found.entries, settings })
@@ -130,7 +131,8 @@ impl Found<'_> {
             return Err(self.file.fault(what));
         }
         let extent = Extent::of(tensor).ok_or_else(|| {
-            let message = format!("claims a shape of tensor `{name}` that its {} numbers do not have", tensor.storage.count);
+            let message =
+                format!("claims a shape of tensor `{name}` that its {} numbers do not have", tensor.storage.count);
             self.file.fault(message).note("found", format!("{:?}, steps {:?}", tensor.shape, tensor.steps))
         })?;
         let place = Place::Part(extent.from * stored.bytes()..extent.to * stored.bytes(), part.clone());
@@ -180,9 +182,10 @@ impl Extent {
         let (from, total) = (usize::try_from(tensor.offset).ok()?, usize::try_from(tensor.storage.count).ok()?);
         // Zeros count as one here, so that `[0, 2^40, 2^40]` is refused too.
         let count = shape.iter().try_fold(1usize, |count, &length| count.checked_mul(length.max(1)))?;
-        let last = shape.iter().zip(&steps).try_fold(from, |last, (&length, &step)| {
-            last.checked_add(length.saturating_sub(1).checked_mul(step)?)
-        })?;
+        let last = shape
+            .iter()
+            .zip(&steps)
+            .try_fold(from, |last, (&length, &step)| last.checked_add(length.saturating_sub(1).checked_mul(step)?))?;
         if shape.contains(&0) {
             return (from <= total && count <= total.max(1 << 20)).then_some(Extent { from, to: from, shape, steps });
         }
