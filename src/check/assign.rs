@@ -42,13 +42,17 @@ fn root_name(target: &Expr) -> Option<String> {
 }
 
 impl Checker {
-    /// `site resid_pre = x` names a place on the way of `x`: what replaces it there goes on as `x`.
+    /// `site resid_pre = x` names a place on the way of `x`: what replaces it there goes on as `x`. Not in a branch or a
+    /// loop if `x` cannot change and was made outside: then what comes after would go on with the old value.
     pub(super) fn go_on_as(&mut self, name: &str, val: &Val, span: Span) {
+        let depth = self.open_blocks();
         let Some(place) = self.frame().vars.iter().rposition(|var| var.name == name) else { return };
-        if self.frame().vars[place].mutable {
-            self.frame().vars[place].val = val.clone();
+        let var = &mut self.frame().vars[place];
+        if var.mutable || var.depth == depth {
+            var.val = val.clone();
         } else {
-            self.bind(name, val.clone(), false, span);
+            let (name, declared) = (var.name.clone(), var.span);
+            self.error(messages::swap_of_outer(span, &name, declared));
         }
     }
 

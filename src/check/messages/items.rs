@@ -54,6 +54,12 @@ pub(in crate::check) fn swap_needs_function(span: Span, ty: &Type) -> D {
         .help("resid_pre[layer: 2] = fn(x) => other")
 }
 
+pub(in crate::check) fn swap_of_outer(span: Span, name: &str, declared: Span) -> D {
+    D::error("E016", span, format!("this site cannot be replaced: `{name}` was made outside and does not change"))
+        .label(declared, "what comes after the block would go on with this value")
+        .help(format!("let mut {name} = ..."))
+}
+
 pub(in crate::check) fn swap_goes_nowhere(span: Span, site: &str) -> D {
     D::error("E016", span, format!("replacing `{site}` changes nothing: the model does not read its value again"))
         .help("replace a site that the model goes on from")
@@ -104,7 +110,7 @@ pub(in crate::check) fn exact_float(span: Span, text: &str, wanted: &str) -> D {
 }
 
 pub(in crate::check) fn input_not_file(span: Span) -> D {
-    D::error("E013", span, "an input is a file").help("input x = file(\"data/x.npy\", sha256: \"?\")")
+    D::error("E013", span, "an input is a file or a folder").help("input x = file(\"data/x.npy\", sha256: \"?\")")
 }
 
 pub(in crate::check) fn input_not_literal(span: Span) -> D {
