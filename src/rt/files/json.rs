@@ -29,9 +29,9 @@ pub fn json_str(file: &FileHandle, path: &str) -> Result<String> {
     found.as_str().map(str::to_string).ok_or_else(|| wrong_kind(file, path, found, "a string"))
 }
 
-/// Is anything there?
+/// Is anything there? `null` is how settings say that nothing is.
 pub fn json_has(file: &FileHandle, path: &str) -> Result<bool> {
-    Ok(walk(document(file)?, path).is_ok())
+    Ok(walk(document(file)?, path).is_ok_and(|found| !found.is_null()))
 }
 
 /// How many items a list has.
@@ -155,14 +155,14 @@ mod tests {
 
     #[test]
     fn keys_with_dots() {
-        let file = handle("m", br#"{"a.b": 1, "a": {"b": 2, "c.d": [3, true]}, "a.b.c": 4}"#);
+        let file = handle("m", br#"{"a.b": 1, "a": {"b": 2, "c.d": [3, true]}, "a.b.c": 4, "none": null}"#);
         assert_eq!(json_int(&file, "a.b").unwrap(), 1);
         assert_eq!(json_int(&file, "a.b.c").unwrap(), 4);
         assert_eq!(json_int(&file, "a.c.d.0").unwrap(), 3);
         assert!(json_bool(&file, "a.c.d.1").unwrap());
         assert_eq!(json_len(&file, "a.c.d").unwrap(), 2);
         assert!(json_has(&file, "a.c.d.1").unwrap() && !json_has(&file, "a.c.d.2").unwrap());
-        assert!(!json_has(&file, "").unwrap() && !json_has(&file, "a..b").unwrap());
+        assert!(!json_has(&file, "none").unwrap() && !json_has(&file, "").unwrap() && !json_has(&file, "a..b").unwrap());
         let error = json_int(&file, "a.d.b").unwrap_err();
         assert_eq!(error.message, "input `m` has no `d.b` in `a`");
         assert_eq!(json_int(&file, "a.b.d").unwrap_err().message, "input `m` has no `a.b.d`");
