@@ -46,6 +46,11 @@ pub enum Command {
         #[arg(long)]
         kernel: bool,
     },
+    /// Show what a file or folder of a model, dictionary, tokens or tokenizer holds
+    Inspect {
+        /// A file, or a folder in the layout of Hugging Face
+        path: PathBuf,
+    },
     /// Show or remove the results that are remembered
     #[command(subcommand)]
     Cache(CacheCommand),

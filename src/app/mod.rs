@@ -7,6 +7,7 @@ mod cache;
 mod cli;
 mod dump;
 mod info;
+mod inspect;
 mod interrupt;
 mod output;
 mod pages;
@@ -63,6 +64,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Explain { code } => pages::explain(code.as_deref()),
         Command::Doc { name } => pages::doc(name.as_deref()),
         Command::Info { kernel } => info::info(kernel),
+        Command::Inspect { path } => inspect::inspect(&path),
         Command::Cache(args) => cache::cache(&args),
         Command::Repl(args) => repl::repl(&args),
     }

@@ -46,6 +46,11 @@ impl Checker {
         self.module.add(function)
     }
 
+    /// How many blocks are open, in all functions under construction: what is made at one depth is known further in.
+    pub(super) fn open_blocks(&self) -> usize {
+        self.builders.iter().map(|builder| builder.blocks.len()).sum()
+    }
+
     pub(super) fn level(&self) -> usize {
         self.builders.len().saturating_sub(1)
     }

@@ -126,7 +126,7 @@ impl Checker {
 
 /// Builtins that take the lengths of what they make from a file or from an argument.
 fn knows_lengths(name: &str) -> bool {
-    matches!(name, "read_index" | "read_f32" | "tensor" | "permutation" | "batch_indices")
+    matches!(name, "read_index" | "read_f32" | "tensor" | "tensor_index" | "permutation" | "batch_indices")
 }
 
 fn axis_generics(signature: &Signature) -> Vec<Axis> {

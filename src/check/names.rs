@@ -16,6 +16,8 @@ pub(crate) struct Var {
     pub val: Val,
     pub mutable: bool,
     pub span: Span,
+    /// How many blocks of IR were open where it was bound.
+    pub depth: usize,
 }
 
 /// What the generic parameters of the function being read stand for.
@@ -71,13 +73,15 @@ impl Checker {
 
     pub(super) fn bind(&mut self, name: &str, val: Val, mutable: bool, span: Span) {
         self.name_local(&val, name);
-        self.frame().vars.push(Var { name: name.to_string(), val, mutable, span });
+        let depth = self.open_blocks();
+        self.frame().vars.push(Var { name: name.to_string(), val, mutable, span, depth });
     }
 
     /// The meaning of a name, or an error and `Val::Error`.
     pub(super) fn lookup(&mut self, name: &str, span: Span) -> Meaning {
-        if let Some(var) = self.frame().vars.iter().rev().find(|var| var.name == name) {
-            return Meaning::Val(var.val.clone());
+        if let Some(var) = self.frame().vars.iter().rev().find(|var| var.name == name).cloned() {
+            self.note_read(name);
+            return Meaning::Val(var.val);
         }
         if let Some(&(_, elem)) = self.frame().generics.elems.iter().find(|(known, _)| known == name) {
             let form = special::find(&elem.to_string()).unwrap_or("f64");

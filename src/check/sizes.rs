@@ -63,8 +63,8 @@ impl Checker {
         }
         let vars: Vec<Val> = self
             .frames
-            .first()
-            .filter(|frame| frame.top_level)
+            .iter()
+            .rfind(|frame| frame.top_level)
             .map_or(Vec::new(), |frame| frame.vars.iter().map(|var| var.val.clone()).collect());
         let leaves: Vec<Val> = vars.iter().flat_map(Val::leaves).collect();
         if let Some(id) = self.size_from(&leaves, axis, None, span) {

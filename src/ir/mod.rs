@@ -472,6 +472,8 @@ pub const EFFECTS: &[&str] = &[
     "report",
     "plot",
     "assert",
+    "check_tensors",
+    "check_shape",
     "write_npy",
     "write_safetensors",
     "write_text",

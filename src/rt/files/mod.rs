@@ -1,17 +1,24 @@
-//! Files as tensors and back: npy, safetensors, JSON. The only reader of bytes from disk besides the session.
+//! Files as tensors and back: archives of named tensors, npy, JSON. The only reader of bytes from disk besides the session.
 //!
 //! Whatever a file says about itself is a claim: it is checked against the bytes before anything is allocated, and
 //! a false one is an error that names the file. Nothing here may panic on any sequence of bytes.
 
+mod archive;
 mod decode;
+mod folder;
 mod json;
+mod list;
 mod npy;
-mod weights;
+mod sniff;
 mod write;
 
-pub use json::{json_float, json_int, json_str};
+pub use archive::{
+    check_shape, check_tensors, format as file_format, has_tensor, tensor, tensor_index, tensor_names, tensor_size,
+};
+pub use folder::{open_folder, open_folder_header};
+pub use json::{document, json_bool, json_float, json_has, json_int, json_len, json_str};
+pub use list::{Listed, archive_format, listed, listed_array};
 pub use npy::{read_f32, read_index};
-pub use weights::{has_tensor, tensor, tensor_names, tensor_size};
 pub use write::{Named, model_bytes, npy_bytes, safetensors_bytes, write_atomic, write_whole};
 
 use super::aligned::Held;
@@ -33,14 +40,30 @@ pub struct FileHandle {
     /// Our own copy in anonymous memory, not a map of the file: what was hashed is what is read, and a file that
     /// shrinks under a map would end the process.
     pub bytes: memmap2::Mmap,
+    /// The files of a folder, sorted by name; a folder has no bytes of its own.
+    pub members: Vec<FileHandle>,
     /// Parsed at the first question and kept, faults too.
-    weights: OnceLock<Result<weights::Directory>>,
+    archive: OnceLock<Result<archive::Archive>>,
     json: OnceLock<Result<serde_json::Value>>,
     /// The bytes count as memory in use.
     _held: Held,
 }
 
 impl FileHandle {
+    pub fn is_folder(&self) -> bool {
+        !self.members.is_empty()
+    }
+
+    /// The file of that name in a folder: `tokenizer.json`.
+    pub fn member(&self, name: &str) -> Option<&FileHandle> {
+        self.members.iter().find(|member| member.path.file_name().is_some_and(|own| own == name))
+    }
+
+    /// Bytes on disk, those of a folder's files together.
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64 + self.members.iter().map(FileHandle::size).sum::<u64>()
+    }
+
     /// How messages call the file.
     fn shown(&self) -> String {
         if self.name.is_empty() { format!("file `{}`", self.path.display()) } else { format!("input `{}`", self.name) }
@@ -61,7 +84,16 @@ pub fn open(path: &Path, expected: &str, name: &str) -> Result<FileHandle> {
     }
     let (name, path) = (name.to_string(), path.to_path_buf());
     let _held = Held::new(bytes.len());
-    Ok(FileHandle { name, path, sha256, bytes, weights: OnceLock::new(), json: OnceLock::new(), _held })
+    Ok(FileHandle {
+        name,
+        path,
+        sha256,
+        bytes,
+        members: Vec::new(),
+        archive: OnceLock::new(),
+        json: OnceLock::new(),
+        _held,
+    })
 }
 
 /// Opens a file for what its header says: the first bytes are read, the others stand as zeros, nothing is hashed.
@@ -69,7 +101,16 @@ pub fn open_header(path: &Path, name: &str) -> Result<FileHandle> {
     const ENOUGH: u64 = 16 << 20;
     let (name, path, bytes) = (name.to_string(), path.to_path_buf(), read_part(path, ENOUGH)?);
     let (sha256, _held) = (String::new(), Held::new(0));
-    Ok(FileHandle { name, path, sha256, bytes, weights: OnceLock::new(), json: OnceLock::new(), _held })
+    Ok(FileHandle {
+        name,
+        path,
+        sha256,
+        bytes,
+        members: Vec::new(),
+        archive: OnceLock::new(),
+        json: OnceLock::new(),
+        _held,
+    })
 }
 
 fn wrong_hash(path: &Path, name: &str, expected: &str, found: &str) -> Error {
@@ -114,7 +155,9 @@ fn read_part(path: &Path, limit: u64) -> Result<memmap2::Mmap> {
         _ => fault(format!("cannot read `{shown}`: {cause}")),
     })?;
     if about.is_dir() {
-        return Err(fault(format!("`{shown}` is a folder, not a file")).help("name a file inside it"));
+        return Err(
+            fault(format!("`{shown}` is a folder, not a file")).help("write folder(...), or name a file inside it")
+        );
     }
     if !about.is_file() {
         return Err(fault(format!("`{shown}` is a device or a pipe, not a plain file")));
