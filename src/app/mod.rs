@@ -14,6 +14,7 @@ mod plan;
 mod profile;
 mod repl;
 mod run;
+mod tokenize;
 
 use std::process::ExitCode;
 
@@ -63,6 +64,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Explain { code } => pages::explain(code.as_deref()),
         Command::Doc { name } => pages::doc(name.as_deref()),
         Command::Info { kernel } => info::info(kernel),
+        Command::Tokenize(args) => tokenize::tokenize(&args),
         Command::Cache(args) => cache::cache(&args),
         Command::Repl(args) => repl::repl(&args),
     }
