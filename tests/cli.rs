@@ -383,3 +383,55 @@ fn a_plan_follows_from_the_text_and_runs_nothing() {
     let ran = folder.locus(&["plan", "open.exp"]).expect(0, &["y: f32[n ?], size unknown", "what is unknown"]);
     assert!(!ran.out.lines().any(|line| line == "ran"), "{ran:?}");
 }
+
+#[test]
+fn tokenize_shows_tokens_gives_ids_and_reads_them_back() {
+    let folder = Folder::new();
+    let tokenizer = format!("{}/examples/data/tokenizer.json", env!("CARGO_MANIFEST_DIR"));
+    let ran = |more: &[&str]| folder.locus(&[&["tokenize", "--tokenizer", &tokenizer], more].concat());
+    let shown = ran(&["Fellow citizens<|endoftext|>é"]).expect(0, &["  0  \"<|endoftext|>\"", "\" citizens\""]);
+    let ids: Vec<&str> = shown.out.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    // Half of a character is no text.
+    assert!(shown.out.contains("<C3>") || shown.out.contains("\"é\""), "{shown:?}");
+    let plain = ran(&["--ids", "Fellow citizens<|endoftext|>é"]).expect(0, &[]);
+    assert_eq!(plain.out.split_whitespace().collect::<Vec<_>>(), ids);
+    let back = ran(&["--decode", plain.out.trim()]).expect(0, &[]);
+    assert_eq!(back.out, "Fellow citizens<|endoftext|>é\n");
+    let listed = format!("[{}]", ids.join(", "));
+    assert_eq!(ran(&["--decode", &listed]).expect(0, &[]).out, back.out);
+    assert_eq!(ran(&["--ids", "-5"]).expect(0, &[]).out.lines().count(), 1);
+    ran(&[""]).expect(0, &[]);
+
+    let mut child = folder
+        .command(&["tokenize", "--tokenizer", &tokenizer, "--ids", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all("Fellow citizens<|endoftext|>é".as_bytes()).unwrap();
+    assert_eq!(Ran::from(child.wait_with_output().unwrap()).expect(0, &[]).out, plain.out);
+}
+
+#[test]
+fn a_wrong_tokenizer_is_one_clear_error() {
+    let folder = Folder::new();
+    let tokenizer = format!("{}/examples/data/tokenizer.json", env!("CARGO_MANIFEST_DIR"));
+    let whole = fs::read(&tokenizer).unwrap();
+    folder.file("cut.json", &whole[..whole.len() / 2]);
+    folder.file("other.json", r#"{"n_layer": 2}"#);
+    folder.file("some.bin", [7; 300]);
+    let fails = |path: &str, words: &[&str]| {
+        let ran = folder.locus(&["tokenize", "--tokenizer", path, "a"]).expect(1, words);
+        assert!(ran.err.lines().count() < 8 && ran.out.is_empty(), "{ran:?}");
+    };
+    fails("absent.json", &["there is no file `absent.json`"]);
+    fails(".", &["there is no file", "tokenizer.json"]);
+    fails("cut.json", &["is not a tokenizer.json", "EOF"]);
+    fails("other.json", &["is not a tokenizer.json", "model"]);
+    fails("some.bin", &["is not a tokenizer"]);
+    let ran = |text: &str| folder.locus(&["tokenize", "--tokenizer", &tokenizer, "--decode", text]);
+    ran("1 two").expect(1, &["`two` is not a token id"]);
+    ran("1 2048").expect(1, &["token 2048 is not one of the tokenizer's 2048"]);
+    ran("99999999999").expect(1, &["not one of"]);
+    folder.locus(&["tokenize", "a"]).expect(2, &["--tokenizer"]);
+}

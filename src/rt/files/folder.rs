@@ -4,12 +4,10 @@
 //! in folders within it, and a link counts only where it ends in the folder itself or, for a snapshot of a Hugging
 //! Face cache, among the `blobs` beside it.
 
-use super::super::aligned::Held;
 use super::super::error::{Error, Result, code};
 use super::{FileHandle, hex, open, open_header, wrong_hash};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 /// More files than the largest models have shards.
 const MAX_MEMBERS: usize = 2000;
@@ -46,16 +44,8 @@ fn join(path: &Path, name: &str, members: Vec<FileHandle>) -> Result<FileHandle>
         format!("{}  {name}\n", file.sha256)
     };
     let lines: String = members.iter().map(line).collect();
-    Ok(FileHandle {
-        name: name.to_string(),
-        path: path.to_path_buf(),
-        sha256: hex(&Sha256::digest(lines.as_bytes())),
-        bytes,
-        members,
-        archive: OnceLock::new(),
-        json: OnceLock::new(),
-        _held: Held::new(0),
-    })
+    let sha256 = hex(&Sha256::digest(lines.as_bytes()));
+    Ok(FileHandle { members, ..FileHandle::new(name, path, sha256, 0, bytes) })
 }
 
 /// Is it a name of PyTorch weights? Other `.bin` files of such folders hold optimisers and arguments.
