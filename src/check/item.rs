@@ -113,6 +113,13 @@ impl Checker {
         }
         let text = self.options.overrides.get(name)?.clone();
         self.unused_overrides.remove(name);
+        let text = match &value.kind {
+            // A word for a text needs no quotes: `--set scheme=rotary`.
+            ExprKind::Str(_) if text.chars().all(|letter| letter.is_alphanumeric() || "_-./".contains(letter)) => {
+                format!("\"{text}\"")
+            }
+            _ => text,
+        };
         let file = self.sources.add(format!("--set {name}"), format!("let {name} = {text}\n"));
         let source = self.sources.get(file).text.clone();
         let (program, faults) = crate::syntax::parse::parse_program(file, &source);

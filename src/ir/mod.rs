@@ -476,6 +476,7 @@ pub const EFFECTS: &[&str] = &[
     "check_shape",
     "write_npy",
     "write_safetensors",
+    "write_text",
     "expect_value",
     "loop_start",
     "loop_due",

@@ -19,7 +19,7 @@ pub use folder::{open_folder, open_folder_header};
 pub use json::{document, json_bool, json_float, json_has, json_int, json_len, json_str};
 pub use list::{Listed, archive_format, listed, listed_array};
 pub use npy::{read_f32, read_index};
-pub use write::{npy_bytes, safetensors_bytes, write_atomic, write_whole};
+pub use write::{Named, model_bytes, npy_bytes, safetensors_bytes, write_atomic, write_whole};
 
 use super::aligned::Held;
 use super::error::{Error, Result, code};
