@@ -398,8 +398,10 @@ fn inspect_shows_what_files_hold() {
     folder.file("m.bin", fixture("llama2c.bin"));
     inspect("m.bin").expect(0, &["llama2.c", "n_kv_heads", "token_embedding_table", "10 x 8", "1,172 numbers in all"]);
     let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2), }\n";
-    folder
-        .file("tokens.npy", [b"\x93NUMPY\x01\0", &[header.len() as u8, 0], header.as_bytes(), &[0, 9, 3, 3]].concat());
+    folder.file(
+        "tokens.npy",
+        [&b"\x93NUMPY\x01\0"[..], &[header.len() as u8, 0], header.as_bytes(), &[0, 9, 3, 3]].concat(),
+    );
     inspect("tokens.npy").expect(0, &["NumPy", "2 x 2", "uint8", "0 to 9"]);
     folder.file("old.pt", fixture("old.pt"));
     inspect("old.pt").expect(1, &["R008", "pickle by itself", "save it again"]);

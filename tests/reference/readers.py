@@ -123,7 +123,7 @@ def write_npz():
     }
     np.savez(HERE / "stored.npz", **{name: value for name, value in arrays.items() if name != "zeros"})
     np.savez_compressed(HERE / "packed.npz", **arrays)
-    expected = {name: np.ascontiguousarray(np.asarray(value, np.float32)) for name, value in arrays.items()}
+    expected = {name: np.asarray(value, np.float32, order="C") for name, value in arrays.items()}
     save_file(expected, HERE / "packed.safetensors")
 
 
