@@ -10,6 +10,7 @@ pub mod builtins;
 pub mod chunked;
 pub mod contract;
 pub mod copy;
+pub mod corpus;
 pub mod ctx;
 pub mod elementwise;
 pub mod error;
@@ -34,5 +35,6 @@ pub mod table;
 pub mod tensor;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tokens;
 pub mod value;
 pub mod walk;
