@@ -5,7 +5,7 @@ BINARY := $(or $(CARGO_TARGET_DIR),target)/release/locus
 DEMO := examples/positional_variance.exp
 DEMO_OUT := out/positional_variance
 
-.PHONY: demo smollm2 test check-full bench build setup clean
+.PHONY: demo smollm2 models test check-full bench build setup clean
 
 demo: build
 	$(BINARY) run --out $(DEMO_OUT) $(DEMO)
@@ -19,6 +19,11 @@ smollm2: build
 	$(BINARY) run --out out/smollm2 examples/smollm2.exp
 	@echo
 	@echo "the report: figures and the record of this run are in out/smollm2/"
+
+# The five small models of examples/models, anew: docs/training.md. An hour on two cores.
+models: build
+	LOCUS=$(BINARY) examples/models/make.sh
+	$(BINARY) run --out examples/models examples/models/curves.exp
 
 test: build
 	.ci/test

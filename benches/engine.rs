@@ -27,11 +27,12 @@ fn main() {
     let only = std::env::var("LOCUS_BENCH_ONLY").unwrap_or_default();
     let wanted = |name: &str| only.is_empty() || only.split(',').any(|part| part.trim() == name);
     let mut table = Table::default();
-    let parts: [(&str, fn(&mut Table)); 9] = [
+    let parts: [(&str, fn(&mut Table)); 10] = [
         ("topk", topk),
         ("memory", topk_memory),
         ("forward", forward),
         ("train", train),
+        ("schemes", schemes),
         ("elementwise", elementwise),
         ("stream", command::streamed),
         ("replot", command::replot),
@@ -173,11 +174,36 @@ fn train(table: &mut Table) {
     table.add("training step, 4 layers, d 128: x the same in JAX", 1.0, peer);
 }
 
-/// Median and least seconds of a step in JAX, where it is installed.
+/// The steps of `examples/train_gpt.exp` at context 256, by positional scheme, against the same in JAX.
+fn schemes(table: &mut Table) {
+    for scheme in ["learned", "rotary", "shortformer"] {
+        table.add(&format!("training step, context 256, {scheme}: x the same in JAX"), 1.0, scheme_step(scheme));
+    }
+}
+
+fn scheme_step(scheme: &str) -> Found {
+    let tokens = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/sotu.tokens.npy");
+    let (tokens, steps) = (tokens.display().to_string(), (runs() + 2).to_string());
+    let peer = || peer("train_gpt_jax.py", &[scheme, "-", &tokens, "--steps", &steps, "--skip-judging", "--json"]);
+    let before = peer()?;
+    let timed = Steps::default();
+    let overrides = [("scheme", scheme.to_string()), ("steps", steps.clone()), ("judge_every", "16".to_string())];
+    session("../../examples/train_gpt.exp", &overrides, Box::new(timed.clone()))?;
+    let after = peer()?;
+    let ours = timed.times();
+    Ok((median(&ours) / before.0.min(after.0), Some(least(&ours) / before.1.min(after.1))))
+}
+
+/// Median and least seconds of the step of `train_step.exp` in JAX, where it is installed.
 fn jax() -> Result<(f64, f64), String> {
+    peer("train_step_jax.py", &[&runs().to_string(), "--json"])
+}
+
+/// Median and least seconds of a step, as a script of `benches/peers` tells them.
+fn peer(script: &str, args: &[&str]) -> Result<(f64, f64), String> {
     let python = std::env::var("LOCUS_PEER_PYTHON").unwrap_or_else(|_| "python3".to_string());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/train_step_jax.py");
-    let output = Command::new(&python).arg(script).args([&runs().to_string(), "--json"]).output();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers").join(script);
+    let output = Command::new(&python).arg(script).args(args).output();
     let output = output.map_err(|error| format!("{python}: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout).to_string();
     let found: serde_json::Value = serde_json::from_str(text.trim()).map_err(|_| format!("{python} has no JAX"))?;

@@ -5,7 +5,7 @@ usage: train_gpt_jax.py SCHEME FOLDER TOKENS [--steps N] [--skip-judging] [--jso
 SCHEME is learned, sinusoidal, rotary, shortformer or learned_offset. FOLDER is where
 `locus run --out FOLDER --set scheme=SCHEME --set for_peers=true examples/train_gpt.exp` wrote the parameters to start from
 (`first/model.safetensors`) and the windows of each step (`starts.npy`, `ids.npy`); `jax.loss.npy` goes there.
-TOKENS is `examples/data/sotu.tokens.npy`. Every step is timed by itself; the first two are compilation and warming up.
+TOKENS is `examples/data/sotu.tokens.npy`. For FOLDER `-` parameters and windows are random: for timing. Every step is timed by itself; the first two are compilation and warming up.
 """
 import json, statistics, sys, time
 from pathlib import Path
@@ -28,6 +28,18 @@ def parameters(path):
         up="mlp.c_fc.weight", b_up="mlp.c_fc.bias", down="mlp.c_proj.weight", b_down="mlp.c_proj.bias",
         g1="ln_1.weight", b1="ln_1.bias", g2="ln_2.weight", b2="ln_2.bias")
     p["layers"] = [{short: stored[f"h.{l}.{name}"] for short, name in names.items()} for l in range(LAYERS)]
+    return jax.tree.map(jnp.asarray, p)
+
+
+def random_parameters(scheme):
+    rng = np.random.default_rng(0)
+    normal = lambda *shape: (0.02 * rng.standard_normal(shape)).astype(np.float32)
+    names = dict(qkv=(D, 3 * D), b_qkv=(3 * D,), o=(D, D), b_o=(D,), up=(D, 4 * D), b_up=(4 * D,), down=(4 * D, D), b_down=(D,))
+    ones, zeros = (lambda: np.ones(D, np.float32)), (lambda: np.zeros(D, np.float32))
+    layer = lambda: dict({name: normal(*shape) for name, shape in names.items()}, g1=ones(), b1=zeros(), g2=ones(), b2=zeros())
+    p = dict(emb=normal(2048, D), gf=ones(), bf=zeros(), layers=[layer() for _ in range(LAYERS)])
+    if scheme in ("learned", "learned_offset", "shortformer"):
+        p["pos"] = normal(2 * CTX if scheme == "learned_offset" else CTX, D)
     return jax.tree.map(jnp.asarray, p)
 
 
@@ -132,9 +144,15 @@ def option(name, otherwise):
 
 def main():
     scheme, folder, stream = sys.argv[1], Path(sys.argv[2]), np.load(sys.argv[3])
-    starts, ids = np.load(folder / "starts.npy"), np.load(folder / "ids.npy").astype(np.int32)
-    steps = len(starts)
-    p = parameters(folder / "first/model.safetensors")
+    if sys.argv[2] == "-":
+        steps = option("--steps", 20)
+        starts = np.random.default_rng(0).integers(0, len(stream) - CTX, (steps, 16))
+        ids = np.broadcast_to(np.arange(CTX, dtype=np.int32), (steps, 16, CTX))
+        p = random_parameters(scheme)
+    else:
+        starts, ids = np.load(folder / "starts.npy"), np.load(folder / "ids.npy").astype(np.int32)
+        steps = len(starts)
+        p = parameters(folder / "first/model.safetensors")
     m, v = jax.tree.map(jnp.zeros_like, p), jax.tree.map(jnp.zeros_like, p)
     step = jax.jit(advance, static_argnums=8, donate_argnums=(0, 1, 2))
     found, times = [], []
@@ -148,7 +166,8 @@ def main():
         times.append(time.perf_counter() - start)
         if number % 50 == 0:
             print(f"{scheme} step {number}: {found[-1]:.4f}", file=sys.stderr, flush=True)
-    np.save(folder / "jax.loss.npy", np.array(found, np.float32))
+    if sys.argv[2] != "-":
+        np.save(folder / "jax.loss.npy", np.array(found, np.float32))
     verdict = dict(scheme=scheme, steps=len(found), losses=found[:20], step=statistics.median(times[2:] or times), step_min=min(times))
     if "--skip-judging" not in sys.argv:
         verdict["held_out"], verdict["windows"] = judged(p, stream, scheme)
