@@ -141,6 +141,11 @@ fn overrides_replace_values_and_are_checked() {
     folder.file("a.exp", "let steps = 300\naxis a = 3\nprint(\"{steps} {extent[a]()}\")\n");
     let ran = folder.locus(&["run", "--set", "steps=20", "--set", "a=5", "a.exp"]).expect(0, &[]);
     assert_eq!(ran.out, "20 5\n");
+    folder.file("b.exp", "let scheme = \"learned\"\nprint(if scheme == \"rotary\" { \"turned\" } else { scheme })\n");
+    for word in ["scheme=rotary", "scheme=\"rotary\""] {
+        assert_eq!(folder.locus(&["run", "--set", word, "b.exp"]).expect(0, &[]).out, "turned\n");
+    }
+    folder.locus(&["run", "--set", "scheme=a\"", "b.exp"]).expect(2, &["E051"]);
     folder.locus(&["run", "--set", "stpes=20", "a.exp"]).expect(2, &["E051", "stpes"]);
     folder.locus(&["run", "--set", "steps=many", "a.exp"]).expect(2, &["E051"]);
 }

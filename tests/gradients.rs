@@ -248,7 +248,7 @@ fn primitives() -> Vec<(String, bool)> {
 }
 
 /// Primitives that give no float of a float: nothing can be differentiated.
-const NO_FLOATS: &[&str] = &["div", "dense_ids", "read_index", "read_f32", "tensor"];
+const NO_FLOATS: &[&str] = &["div", "dense_ids", "read_index", "read_f32", "tensor", "tensor_index"];
 
 #[test]
 fn every_primitive_has_a_case() {

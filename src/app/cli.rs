@@ -48,6 +48,11 @@ pub enum Command {
     },
     /// Show how a tokenizer cuts a text into tokens
     Tokenize(TokenizeArgs),
+    /// Show what a file or folder of a model, dictionary, tokens or tokenizer holds
+    Inspect {
+        /// A file, or a folder in the layout of Hugging Face
+        path: PathBuf,
+    },
     /// Show or remove the results that are remembered
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -171,7 +176,7 @@ pub struct DumpArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct TokenizeArgs {
-    /// A tokenizer.json, a tokenizer of llama2.c, or a folder with a tokenizer.json
+    /// A tokenizer.json or a folder with one, a GGUF file, or a tokenizer of llama2.c
     #[arg(long, value_name = "PATH")]
     pub tokenizer: PathBuf,
     /// Only the ids, on one line

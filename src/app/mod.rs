@@ -7,6 +7,7 @@ mod cache;
 mod cli;
 mod dump;
 mod info;
+mod inspect;
 mod interrupt;
 mod output;
 mod pages;
@@ -65,6 +66,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Doc { name } => pages::doc(name.as_deref()),
         Command::Info { kernel } => info::info(kernel),
         Command::Tokenize(args) => tokenize::tokenize(&args),
+        Command::Inspect { path } => inspect::inspect(&path),
         Command::Cache(args) => cache::cache(&args),
         Command::Repl(args) => repl::repl(&args),
     }

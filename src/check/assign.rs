@@ -21,6 +21,8 @@ fn collect(block: &ast::Block, names: &mut BTreeSet<String>) {
                 names.extend(root_name(target));
             }
             StmtKind::For { body, .. } | StmtKind::While { body, .. } => collect(body, names),
+            // A `with` replaces the variable itself.
+            StmtKind::Site { value, .. } => names.extend(root_name(value)),
             StmtKind::Let { value: expr, .. } | StmtKind::Expr(expr) => {
                 for block in super::functions::nested_blocks(expr) {
                     collect(block, names);
@@ -40,6 +42,16 @@ fn root_name(target: &Expr) -> Option<String> {
 }
 
 impl Checker {
+    /// `site resid_pre = x` names a place on the way of `x`: what replaces it there goes on as `x`.
+    pub(super) fn go_on_as(&mut self, name: &str, val: &Val, span: Span) {
+        let Some(place) = self.frame().vars.iter().rposition(|var| var.name == name) else { return };
+        if self.frame().vars[place].mutable {
+            self.frame().vars[place].val = val.clone();
+        } else {
+            self.bind(name, val.clone(), false, span);
+        }
+    }
+
     /// Places of the mutable variables of the frame.
     pub(super) fn mutable_places(&mut self) -> Vec<usize> {
         let vars = &self.frame().vars;

@@ -100,10 +100,10 @@ impl Checker {
             StmtKind::Assign { target, op, value } => self.assign(target, *op, value),
             StmtKind::Capture(capture) => {
                 let val = self.capture_expr(capture);
-                if let Val::Record(fields) = val {
-                    for ((name, val), site) in fields.iter().zip(&capture.sites) {
-                        self.bind(name, val.clone(), false, site.name.span);
-                    }
+                for site in &capture.sites {
+                    // After an error the names stand for it, so that they are not called unknown as well.
+                    let found = val.field(&site.name.name).cloned().unwrap_or(Val::Error);
+                    self.bind(&site.name.name, found, false, site.name.span);
                 }
             }
             StmtKind::Fit { name, fit } => {

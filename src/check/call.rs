@@ -65,6 +65,7 @@ impl Checker {
             FnVal::Special(name) => self.special(name, axes, args, span),
             FnVal::Grad { f, value } => self.call_grad(f, *value, args, span),
             FnVal::Loss { f, arity } => self.call_loss(f, *arity, args, span),
+            FnVal::With { f, swaps } => self.call_with(f, swaps, axes, args, span),
             FnVal::Lambda(closure) => self.call_lambda(closure, args, span),
             FnVal::Item { module, item } => {
                 if args.iter().any(|arg| matches!(arg.val, Val::Error)) {
@@ -353,11 +354,11 @@ impl Checker {
             returns: Some(result.clone()),
             top_level: false,
         });
-        let saved = self.capture.take();
+        let (saved, swapping) = (self.capture.take(), std::mem::take(&mut self.swapping));
         self.active_push(item);
         let val = self.sequence(&body.stmts, &[]);
         self.active_pop();
-        self.capture = saved;
+        (self.capture, self.swapping) = (saved, swapping);
         let val = self.conform(val, &result, body.span, &format!("the result of `{}`", item.name.name));
         self.frames.pop();
         let leaves = val.leaves();

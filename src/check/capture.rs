@@ -26,10 +26,19 @@ pub(crate) struct CaptureState {
     met: Vec<(String, Vec<Axis>)>,
 }
 
+/// What is known of a request before the model is read: the site, and the indices given.
+struct Pins {
+    site: String,
+    pins: Vec<(Axis, Val)>,
+    stated: Vec<Axis>,
+}
+
 struct Request {
     site: String,
     /// Loop axes that the request pins: `layer: 2`.
     pins: Vec<(Axis, Val)>,
+    /// Those that the name of the site pins, which must be loops around it.
+    stated: Vec<Axis>,
     /// The other brackets, applied to the value at the site.
     parts: Vec<Bracket>,
     span: Span,
@@ -78,7 +87,7 @@ impl Checker {
             });
             args.push(ArgVal { name: arg.name.clone(), val, span: arg.value.span });
         }
-        let pins = self.pins(capture);
+        let Some(pins) = self.pins(capture, &model) else { return Val::Error };
         let Some((requests, along)) = self.look(&f, &args, capture, pins) else { return Val::Error };
         let values = match along {
             Some(axis) => self.in_tiles(&f, &args, capture, requests, axis),
@@ -99,7 +108,7 @@ impl Checker {
         }
     }
 
-    fn forward_of(&mut self, model: &Val, span: Span) -> Option<Rc<FnVal>> {
+    pub(super) fn forward_of(&mut self, model: &Val, span: Span) -> Option<Rc<FnVal>> {
         match model {
             Val::Fn(f) => Some(f.clone()),
             Val::Error => None,
@@ -113,15 +122,21 @@ impl Checker {
         }
     }
 
-    /// Index parts, evaluated where the capture stands; which of them pin loops is known once the site is met.
-    fn pins(&mut self, capture: &ast::CaptureExpr) -> Vec<Vec<(Axis, Val)>> {
+    /// Index parts, evaluated where the capture stands; which of them pin loops is known once the site is met. What
+    /// the name of a site states by itself (`blocks.3.hook_resid_pre`) comes first.
+    fn pins(&mut self, capture: &ast::CaptureExpr, model: &Val) -> Option<Vec<Pins>> {
         let mut all = Vec::new();
         for site in &capture.sites {
-            let mut pins = Vec::new();
+            let named = self.named_site(model, &site.site)?;
+            let stated: Vec<Axis> = named.pins.iter().map(|(axis, _)| *axis).collect();
+            let mut pins = named.pins;
             for part in &site.parts {
                 if let Bracket::Index { axis, value } = part
                     && let Some(found) = self.axis(axis)
                 {
+                    if stated.contains(&found) {
+                        self.error(messages::axis_twice(axis.span, found));
+                    }
                     let val = self.expr(value);
                     let val = self.materialize(&val, value.span);
                     let fits = match val.ty() {
@@ -135,15 +150,16 @@ impl Checker {
                     pins.push((found, val));
                 }
             }
-            all.push(pins);
+            all.push(Pins { site: named.site, pins, stated });
         }
-        all
+        Some(all)
     }
 
-    fn requests(&self, capture: &ast::CaptureExpr, pins: &[Vec<(Axis, Val)>]) -> Vec<Request> {
-        let make = |(site, pins): (&ast::SiteBinding, &Vec<(Axis, Val)>)| Request {
-            site: site.site.name.clone(),
-            pins: pins.clone(),
+    fn requests(&self, capture: &ast::CaptureExpr, pins: &[Pins]) -> Vec<Request> {
+        let make = |(site, pins): (&ast::SiteBinding, &Pins)| Request {
+            site: pins.site.clone(),
+            pins: pins.pins.clone(),
+            stated: pins.stated.clone(),
             parts: site.parts.clone(),
             span: site.span,
             ty: None,
@@ -160,7 +176,7 @@ impl Checker {
         f: &Rc<FnVal>,
         args: &[ArgVal],
         capture: &ast::CaptureExpr,
-        pins: Vec<Vec<(Axis, Val)>>,
+        pins: Vec<Pins>,
     ) -> Option<(Vec<Request>, Option<Axis>)> {
         let requests = self.requests(capture, &pins);
         let faults = self.errors.len();
@@ -280,6 +296,7 @@ impl Checker {
     pub(super) fn site_stmt(&mut self, name: &ast::Ident, value: &ast::Expr) {
         let val = self.expr(value);
         let val = self.materialize(&val, value.span);
+        let val = self.swapped_site(name, val, value);
         self.bind(&name.name, val.clone(), false, name.span);
         let Some(state) = &self.capture else { return };
         let loops: Vec<(Axis, Val)> = self.frames[state.base..].iter().flat_map(|frame| frame.loops.clone()).collect();
@@ -320,6 +337,7 @@ impl Checker {
         let kept = self.at_capture(|checker| checker.brackets(val.clone(), &parts, span));
         let Some(state) = &mut self.capture else { return };
         let request = &mut state.requests[at];
+        let astray = request.stated.iter().copied().find(|axis| !loops.iter().any(|(looped, _)| looped == axis));
         let open: Vec<Axis> = loops
             .iter()
             .map(|(axis, _)| *axis)
@@ -330,6 +348,9 @@ impl Checker {
         request.collects = open.first().copied();
         if open.len() > 1 {
             self.error(messages::two_open_loops(span, &open));
+        }
+        if let Some(axis) = astray {
+            self.error(messages::site_outside_loop(span, axis));
         }
     }
 
@@ -375,7 +396,7 @@ impl Checker {
         }
     }
 
-    fn all_equal(&mut self, pairs: &[(Val, Val)], span: Span) -> Option<Val> {
+    pub(super) fn all_equal(&mut self, pairs: &[(Val, Val)], span: Span) -> Option<Val> {
         let mut all: Option<Val> = None;
         for (index, wanted) in pairs {
             let (a, b) = (self.index_as_int(index, span), self.index_as_int(wanted, span));

@@ -246,6 +246,7 @@ impl Checker {
             let axis = axes[0];
             let lo = self.int(0, span);
             let mut hi = self.axis_size(axis, range.span);
+            hi = self.swap_bound(axis, hi, range.span);
             hi = self.capture_bound(axis, hi, span);
             return self.for_loop(lo, hi, Type::index(axis), Some(axis), &mut |_, index| index, var, body, span);
         }

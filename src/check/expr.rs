@@ -55,6 +55,7 @@ impl Checker {
             ExprKind::List(items) => self.list_expr(items, span),
             ExprKind::Block(block) => self.block(block),
             ExprKind::Capture(capture) => self.capture_expr(capture),
+            ExprKind::With(with) => self.with_expr(with),
             ExprKind::Fit(fit) => self.fit_expr(fit, "fit"),
         }
     }

@@ -130,6 +130,7 @@ fn knows_lengths(name: &str) -> bool {
         "read_index",
         "read_f32",
         "tensor",
+        "tensor_index",
         "permutation",
         "batch_indices",
         "iota",

@@ -113,6 +113,13 @@ impl Checker {
         }
         let text = self.options.overrides.get(name)?.clone();
         self.unused_overrides.remove(name);
+        let text = match &value.kind {
+            // A word for a text needs no quotes: `--set scheme=rotary`.
+            ExprKind::Str(_) if text.chars().all(|letter| letter.is_alphanumeric() || "_-./".contains(letter)) => {
+                format!("\"{text}\"")
+            }
+            _ => text,
+        };
         let file = self.sources.add(format!("--set {name}"), format!("let {name} = {text}\n"));
         let source = self.sources.get(file).text.clone();
         let (program, faults) = crate::syntax::parse::parse_program(file, &source);
@@ -247,17 +254,21 @@ impl Checker {
         }
     }
 
-    /// `input x = file("path", sha256: "...")`
+    /// `input x = file("path", sha256: "...")`, or `folder(...)`
     fn input(&mut self, name: &ast::Ident, value: &ast::Expr) {
         let span = value.span;
         let ExprKind::Call { callee, args, .. } = &value.kind else {
             self.error(messages::input_not_file(span));
             return;
         };
-        if callee.kind != ExprKind::Name("file".to_string()) {
-            self.error(messages::input_not_file(span));
-            return;
-        }
+        let (word, builtin) = match &callee.kind {
+            ExprKind::Name(name) if name == "file" => ("`file`", "open_file"),
+            ExprKind::Name(name) if name == "folder" => ("`folder`", "open_folder"),
+            _ => {
+                self.error(messages::input_not_file(span));
+                return;
+            }
+        };
         let mut path = None;
         let mut sha = None;
         for arg in args {
@@ -274,7 +285,7 @@ impl Checker {
                 Some(_) => {
                     self.error(messages::too_many_arguments(
                         arg.value.span,
-                        "`file`",
+                        word,
                         arg.name.as_ref(),
                         &["sha256".to_string()],
                     ));
@@ -292,7 +303,7 @@ impl Checker {
             self.string(sha.as_deref().unwrap_or(""), span),
             self.string(&name.name, span),
         ];
-        let val = self.emit(Op::Builtin { name: "open_file", axes: vec![], args }, Type::File, span);
+        let val = self.emit(Op::Builtin { name: builtin, axes: vec![], args }, Type::File, span);
         self.bind(&name.name, val, false, name.span);
     }
 

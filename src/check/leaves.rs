@@ -89,6 +89,10 @@ impl Checker {
             }
             return;
         }
+        // A field that holds nothing adds nothing.
+        if matches!(vals[0], Val::Unit) {
+            return;
+        }
         let args = vals.iter().map(|val| ArgVal::plain(val.clone(), span)).collect();
         let part = self.call(f, None, args, span);
         let part = self.float_value(&part, span, "what `sum_leaves` adds");

@@ -17,6 +17,7 @@ mod derive;
 mod experiment;
 mod expr;
 mod functions;
+mod hooks;
 mod intrinsics;
 mod item;
 mod leaves;
@@ -34,6 +35,7 @@ mod solve;
 mod special;
 mod streams;
 mod strict;
+mod swaps;
 mod tiles;
 mod types;
 mod value;
@@ -125,6 +127,8 @@ pub struct Checker {
     builders: Vec<Builder>,
     frames: Vec<Frame>,
     capture: Option<capture::CaptureState>,
+    /// The `with` models whose forward passes are being read, outermost first.
+    swapping: Vec<swaps::Swapping>,
     units: Vec<Unit>,
     signatures: HashMap<(ModId, String), std::rc::Rc<functions::Signature>>,
     instances: HashMap<String, functions::Instance>,
@@ -158,6 +162,7 @@ impl Checker {
             builders: Vec::new(),
             frames: Vec::new(),
             capture: None,
+            swapping: Vec::new(),
             units: Vec::new(),
             signatures: HashMap::new(),
             instances: HashMap::new(),
@@ -191,6 +196,7 @@ impl Checker {
         self.builders.clear();
         self.frames.clear();
         self.capture = None;
+        self.swapping.clear();
         self.call_sites.clear();
         self.active.clear();
         if self.errors.is_empty() {

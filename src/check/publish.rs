@@ -3,6 +3,7 @@
 use super::Checker;
 use super::names::Var;
 use super::sizes::SizeScope;
+use super::swaps::Swap;
 use super::value::{Closure, FnVal, Val};
 use crate::base::span::Span;
 use crate::ir::{Global, GlobalId, LocalId, Op, Type};
@@ -63,6 +64,16 @@ impl Checker {
             FnVal::Loss { f, arity } => {
                 let f = self.publish_function(name, f, span, published);
                 Rc::new(FnVal::Loss { f, arity: *arity })
+            }
+            FnVal::With { f, swaps } => {
+                let f = self.publish_function(name, f, span, published);
+                let swaps = swaps.iter().map(|swap| {
+                    let at = swap.at.iter();
+                    let at = at.map(|(axis, index)| (*axis, self.publish_value(name, index, span, published))).collect();
+                    Swap { at, by: self.publish_function(name, &swap.by, span, published), ..swap.clone() }
+                });
+                let swaps = Rc::new(swaps.collect());
+                Rc::new(FnVal::With { f, swaps })
             }
             FnVal::Item { .. } | FnVal::Special(_) => f.clone(),
         }

@@ -40,6 +40,13 @@ fn function(f: &FnVal, found: &mut BTreeSet<GlobalId>) {
             sizes(&closure.sizes, found);
         }
         FnVal::WithAxes { inner: f, .. } | FnVal::Grad { f, .. } | FnVal::Loss { f, .. } => function(f, found),
+        FnVal::With { f, swaps } => {
+            function(f, found);
+            for swap in swaps.iter() {
+                swap.at.iter().for_each(|(_, index)| value(index, found));
+                function(&swap.by, found);
+            }
+        }
         FnVal::Item { .. } | FnVal::Special(_) => {}
     }
 }

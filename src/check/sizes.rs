@@ -20,7 +20,8 @@ pub(crate) enum SizeScope {
 
 impl Checker {
     pub(super) fn size_scope(&mut self) -> Rc<SizeScope> {
-        self.frame().sizes.clone()
+        // Signatures are read outside any item too; a frame made for that would stay below those of the items.
+        self.frames.last().map_or_else(|| Rc::new(SizeScope::Top), |frame| frame.sizes.clone())
     }
 
     /// The length of `axis` at this place: an int local of the function on top.
@@ -62,8 +63,8 @@ impl Checker {
         }
         let vars: Vec<Val> = self
             .frames
-            .first()
-            .filter(|frame| frame.top_level)
+            .iter()
+            .rfind(|frame| frame.top_level)
             .map_or(Vec::new(), |frame| frame.vars.iter().map(|var| var.val.clone()).collect());
         let leaves: Vec<Val> = vars.iter().flat_map(Val::leaves).collect();
         if let Some(id) = self.size_from(&leaves, axis, None, span) {

@@ -4,6 +4,7 @@ use super::modules::ModId;
 use super::names::Generics;
 use super::names::Var;
 use super::sizes::SizeScope;
+use super::swaps::Swap;
 use crate::base::axis::Axis;
 use crate::ir::{AxisSet, Elem, GlobalId, LocalId, Type};
 use crate::syntax::ast;
@@ -60,6 +61,11 @@ pub(crate) enum FnVal {
     Loss {
         f: Rc<FnVal>,
         arity: usize,
+    },
+    /// The forward pass of a model some of whose sites give other values.
+    With {
+        f: Rc<FnVal>,
+        swaps: Rc<Vec<Swap>>,
     },
 }
 
@@ -176,6 +182,7 @@ impl FnVal {
             (FnVal::Special(a), FnVal::Special(b)) => a == b,
             (FnVal::Grad { f: a, value: x }, FnVal::Grad { f: b, value: y }) => x == y && a.same(b),
             (FnVal::Loss { f: a, arity: x }, FnVal::Loss { f: b, arity: y }) => x == y && a.same(b),
+            (FnVal::With { f: a, swaps: x }, FnVal::With { f: b, swaps: y }) => Rc::ptr_eq(x, y) && a.same(b),
             _ => false,
         }
     }

@@ -60,10 +60,10 @@ pub fn hash_edits(text: &str, inputs: &[InputSite], hashes: &[(String, String)])
 /// What a script states in the place of a hash that it does not know yet.
 const UNKNOWN: &str = "?";
 
-/// The place before the bracket that closes the `file(...)` call in `span`.
+/// The place before the bracket that closes the `file(...)` or `folder(...)` call in `span`.
 fn call_end(text: &str, span: Span) -> Option<usize> {
     let slice = text.get(span.start as usize..span.end as usize)?;
-    let open = slice.find("file(")? + "file(".len();
+    let open = slice.find('(')? + 1;
     let (mut depth, mut quoted, mut escaped) = (1, false, false);
     for (place, c) in slice.char_indices().skip_while(|&(place, _)| place < open) {
         match c {

@@ -3,7 +3,7 @@
 use crate::base::diag::Diagnostic;
 use crate::base::span::{Sources, Span};
 use crate::exec::Fault;
-use crate::rt::error::code;
+use crate::rt::error::{Error, code};
 
 #[derive(Clone, Debug)]
 pub enum Failure {
@@ -22,6 +22,14 @@ impl Failure {
             Failure::Run(one) | Failure::Interrupted(one) => vec![one],
         }
     }
+}
+
+/// A fault that no program made.
+pub fn plain(error: Error) -> Diagnostic {
+    let mut diagnostic = Diagnostic::plain(error.code, error.message);
+    diagnostic.notes = error.notes;
+    diagnostic.help = error.help;
+    diagnostic
 }
 
 /// How many calls a message names.
@@ -51,7 +59,6 @@ pub fn failure(fault: Fault, statement: Span, sources: &Sources) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rt::error::Error;
 
     #[test]
     fn a_fault_in_the_library_is_shown_at_the_users_line() {

@@ -8,6 +8,7 @@ pub mod embedded;
 pub mod engines;
 pub mod fault;
 pub mod folder;
+pub mod inspect;
 pub mod journal;
 pub mod load;
 pub mod machine;

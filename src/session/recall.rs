@@ -105,7 +105,7 @@ impl Session {
     fn opened(&self, func: FuncId) -> Option<(String, String, String)> {
         let stmts = &self.module().function(func).body.stmts;
         let args = stmts.iter().find_map(|stmt| match &stmt.op {
-            Op::Builtin { name: "open_file", args, .. } => Some(args),
+            Op::Builtin { name: "open_file" | "open_folder", args, .. } => Some(args),
             _ => None,
         })?;
         let text = |place: usize| {

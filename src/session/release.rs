@@ -60,7 +60,7 @@ pub(super) fn described(file: &FileHandle) -> InputRead {
         name: file.name.clone(),
         path: file.path.display().to_string(),
         sha256: file.sha256.clone(),
-        bytes: file.length,
+        bytes: file.size(),
     }
 }
 

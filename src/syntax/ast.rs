@@ -296,6 +296,8 @@ pub enum ExprKind {
     Block(Block),
     /// Yields the record of its bindings.
     Capture(Box<CaptureExpr>),
+    /// `with model { site[layer: 2] = fn(x) => ... }`: the model with other values at its sites.
+    With(Box<WithExpr>),
     /// `fit { ... }` yields what it trained.
     Fit(Box<FitExpr>),
 }
@@ -315,12 +317,28 @@ pub struct CaptureExpr {
     pub span: Span,
 }
 
-/// `x = resid_pre[layer: 2]`
+/// `x = resid_pre[layer: 2]`, or `x = blocks.2.hook_resid_pre`: then the name of the site is the dotted path.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SiteBinding {
     pub name: Ident,
     pub site: Ident,
     pub parts: Vec<Bracket>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct WithExpr {
+    pub model: Expr,
+    pub swaps: Vec<Swap>,
+    pub span: Span,
+}
+
+/// `z[layer: 3, head: 2] = fn(z) => ...`; the site may be a dotted path, as in a `SiteBinding`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Swap {
+    pub site: Ident,
+    pub parts: Vec<Bracket>,
+    pub value: Expr,
     pub span: Span,
 }
 

@@ -152,6 +152,14 @@ fn capture(found: &CaptureExpr) -> String {
     format!("capture {}({}) {{ {} }}", expr(&found.model), join(&found.args, arg), join(&found.sites, site))
 }
 
+fn with(found: &WithExpr) -> String {
+    let swap = |swap: &Swap| {
+        let parts = if swap.parts.is_empty() { String::new() } else { format!("[{}]", join(&swap.parts, bracket)) };
+        format!("{}{parts} = {}", swap.site.name, expr(&swap.value))
+    };
+    format!("with {} {{ {} }}", expr(&found.model), join(&found.swaps, swap))
+}
+
 fn expr(found: &Expr) -> String {
     match &found.kind {
         ExprKind::Int(value) => value.to_string(),
@@ -190,6 +198,7 @@ fn expr(found: &Expr) -> String {
         ExprKind::List(items) => format!("[{}]", join(items, expr)),
         ExprKind::Block(found) => block(found),
         ExprKind::Capture(found) => capture(found),
+        ExprKind::With(found) => with(found),
         ExprKind::Fit(fit) => format!("fit {}", record(&fit.fields)),
     }
 }

@@ -42,6 +42,7 @@ const KEYWORDS: &[&str] = &[
     "type",
     "use",
     "while",
+    "with",
 ];
 const TYPES: &[&str] = &["bool", "f32", "f64", "file", "float", "int", "key", "list", "str"];
 

@@ -44,6 +44,27 @@ pub(in crate::check) fn nested_capture(span: Span) -> D {
     D::error("E013", span, "a capture cannot stand inside the forward pass of another")
 }
 
+pub(in crate::check) fn swap_takes_indices(span: Span) -> D {
+    D::error("E013", span, "a site is replaced at single indices").help("z[layer: 3, head: 2] = fn(z) => 0.0 * z")
+}
+
+pub(in crate::check) fn swap_needs_function(span: Span, ty: &Type) -> D {
+    D::error("E013", span, "a site is replaced by a function of its value")
+        .note("found", ty.to_string())
+        .help("resid_pre[layer: 2] = fn(x) => other")
+}
+
+pub(in crate::check) fn swap_goes_nowhere(span: Span, site: &str) -> D {
+    D::error("E016", span, format!("replacing `{site}` changes nothing: the model does not read its value again"))
+        .help("replace a site that the model goes on from")
+}
+
+pub(in crate::check) fn swap_changes_type(span: Span, site: &str, found: &Type, needed: &Type) -> D {
+    D::error("E013", span, format!("what replaces `{site}` must have its element type and no axis that it lacks"))
+        .note("found", found.to_string())
+        .note("needed", needed.to_string())
+}
+
 pub(in crate::check) fn two_open_loops(span: Span, axes: &[Axis]) -> D {
     let names: Vec<String> = axes.iter().map(|axis| axis.to_string()).collect();
     D::error("E016", span, format!("the site lies in loops over {}; pin all but one", names.join(" and ")))
@@ -83,7 +104,7 @@ pub(in crate::check) fn exact_float(span: Span, text: &str, wanted: &str) -> D {
 }
 
 pub(in crate::check) fn input_not_file(span: Span) -> D {
-    D::error("E013", span, "an input is a file").help("input x = file(\"data/x.npy\", sha256: \"?\")")
+    D::error("E013", span, "an input is a file or a folder").help("input x = file(\"data/x.npy\", sha256: \"?\")")
 }
 
 pub(in crate::check) fn input_not_literal(span: Span) -> D {

@@ -93,6 +93,19 @@ pub(in crate::check) fn unknown_site(span: Span, name: &str, known: &[String]) -
         .note("note", format!("its sites: {}", names.join(", ")))
 }
 
+/// A dotted path that is none of the names that the model gives its sites.
+pub(in crate::check) fn unknown_hook(span: Span, path: &str, near: Option<&str>) -> D {
+    let d = D::error("E016", span, format!("the model has no site `{path}`"));
+    match near {
+        Some(near) => d.help(format!("did you mean `{near}`?")),
+        None => d.help("sites have short names too: resid_pre[layer: 2]"),
+    }
+}
+
+pub(in crate::check) fn site_outside_loop(span: Span, axis: Axis) -> D {
+    D::error("E016", span, format!("this site does not lie in a loop over `{axis}`, so its name cannot state an index of it"))
+}
+
 pub(in crate::check) fn reads_mutable_top_level(span: Span, name: &str) -> D {
     D::error("E041", span, format!("a function cannot read `{name}`, which may change"))
         .help(format!("pass it as an argument, or declare it without `mut`:  let {name} = ..."))

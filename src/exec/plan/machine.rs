@@ -203,8 +203,8 @@ impl<'a> Planner<'a> {
         }
         let values: Vec<Value> = args.iter().map(Guess::value).collect::<Option<_>>()?;
         if let Op::Builtin { name, .. } = op {
-            if *name == "open_file" {
-                return self.opened(&values).map(|file| vec![Guess::Known(file)]);
+            if let "open_file" | "open_folder" = *name {
+                return self.opened(name, &values).map(|file| vec![Guess::Known(file)]);
             }
             if !builtin_is_pure(name) {
                 return None;
@@ -215,9 +215,10 @@ impl<'a> Planner<'a> {
     }
 
     /// An input, read as far as its header.
-    fn opened(&mut self, values: &[Value]) -> Option<Value> {
+    fn opened(&mut self, builtin: &str, values: &[Value]) -> Option<Value> {
         let (Value::Str(path), Some(Value::Str(name))) = (values.first()?, values.get(2)) else { return None };
-        let file = files::open_header(&self.ctx.folder.join(&**path), name).ok()?;
+        let open = if builtin == "open_folder" { files::open_folder_header } else { files::open_header };
+        let file = open(&self.ctx.folder.join(&**path), name).ok()?;
         Some(Value::File(Arc::new(file)))
     }
 
@@ -280,7 +281,7 @@ impl<'a> Planner<'a> {
                 }
                 Guess::Tensor(shape)
             }
-            Op::Builtin { name: "read_index" | "read_f32" | "tensor", .. } => {
+            Op::Builtin { name: "read_index" | "read_f32" | "tensor" | "tensor_index", .. } => {
                 let source = Source { span: stmt.span, shape: shape.shown(), bytes: shape.bytes(), tiles: None };
                 self.sources.push(source);
                 shape.source = Some(self.sources.len() - 1);

@@ -71,7 +71,7 @@ fn builtin(shape: &mut Shape, name: &str, axes: &[Axis], args: &[Guess]) {
         ("stack" | "concat", [axis]) => joined(shape, *axis, args.first(), name == "stack"),
         ("read_index", [_, own @ ..]) => read(shape, own, args.first(), ""),
         ("read_f32", own) => read(shape, own, args.first(), ""),
-        ("tensor", own) => {
+        ("tensor", own) | ("tensor_index", [_, own @ ..]) => {
             if let Some(Guess::Known(Value::Str(name))) = args.get(1) {
                 read(shape, own, args.first(), name);
             }

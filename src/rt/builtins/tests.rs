@@ -65,7 +65,7 @@ fn every_builtin_of_the_design_exists() {
     let names = "full iota index_check normal uniform uniform_int permutation batch_indices seed_key derive_key open_file \
         read_index read_f32 tensor has_tensor tensor_size tensor_names json_int json_float json_str set_index stop str_eq \
         keep_top top sort argsort cumsum group_sum dense_ids stack concat append_tile in_memory by_rows write_npy \
-        write_safetensors list_push list_get list_len str_join format print assert report plot expect_value";
+        write_safetensors write_text list_push list_get list_len str_join format print assert report plot expect_value";
     for name in names.split_whitespace() {
         assert!(lookup(name).is_some(), "{name}");
     }
@@ -207,7 +207,16 @@ fn files_are_written_below_the_folder_only() {
     run(&mut ctx, "write_npy", &[], &[text("a/b.npy"), tensor.clone()]).unwrap();
     run(&mut ctx, "write_npy", &[axis("pos"), axis("batch")], &[text("c.npy"), tensor.clone()]).unwrap();
     run(&mut ctx, "write_npy", &[], &[text("n.npy"), Value::F64(1.0)]).unwrap();
-    run(&mut ctx, "write_safetensors", &[], &[text("d.safetensors"), text("w"), tensor.clone()]).unwrap();
+    let stored = |shape: &[i64]| {
+        let shape: Vec<Value> = shape.iter().map(|&length| Value::Int(length)).collect();
+        list(&[Value::Record(Arc::new(vec![text("w"), list(&shape), tensor.clone()]))])
+    };
+    run(&mut ctx, "write_safetensors", &[], &[text("d.safetensors"), stored(&[2, 1])]).unwrap();
+    for bad in [&[3, 1][..], &[-2, -1], &[i64::MAX, i64::MAX], &[]] {
+        assert_eq!(fault("write_safetensors", &[], &[text("d.safetensors"), stored(bad)]), "R007", "{bad:?}");
+    }
+    assert_eq!(fault("write_safetensors", &[], &[text("d.safetensors"), list(&[])]), "R007");
+    run(&mut ctx, "write_text", &[], &[text("config.json"), text("{}")]).unwrap();
     run(
         &mut ctx,
         "plot",
@@ -218,6 +227,7 @@ fn files_are_written_below_the_folder_only() {
     let lines = heard.lines.lock().unwrap().join("\n");
     assert!(lines.contains("wrote out/a/b.npy [batch = 2, pos = 1]"), "{lines}");
     assert!(lines.contains("wrote out/c.npy [pos = 1, batch = 2]"), "{lines}");
+    assert!(lines.contains("wrote out/d.safetensors [1 tensors]"), "{lines}");
     assert!(lines.ends_with("wrote out/e.svg"), "{lines}");
     for bad in ["/etc/a.npy", "../a.npy", "a/../../b.npy", "", "a/", "a\0b"] {
         assert_eq!(fault("write_npy", &[], &[text(bad), tensor.clone()]), "R007", "{bad:?}");

@@ -15,6 +15,7 @@ pub const TABLE: &[Builtin] = &[
     Builtin { name: "report", run: report },
     Builtin { name: "write_npy", run: write_npy },
     Builtin { name: "write_safetensors", run: write_safetensors },
+    Builtin { name: "write_text", run: write_text },
     Builtin { name: "plot", run: plot },
 ];
 
@@ -69,17 +70,39 @@ fn write_npy(ctx: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value
     Ok(Vec::new())
 }
 
-/// write_safetensors(; name, name 1, value 1, ..)
+/// write_safetensors(; name, list of records { name, shape, data })
 fn write_safetensors(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
-    let args = Args::at_least("write_safetensors", values, 1)?;
-    let mut list = Vec::new();
-    for number in (1..values.len()).step_by(2) {
-        list.push((args.str(number)?.to_string(), args.value(number + 1).clone()));
-    }
+    let args = Args::exactly("write_safetensors", values, 2)?;
+    let list = args.list(1)?.iter().map(|item| stored(&args, item)).collect::<Result<Vec<_>>>()?;
     if list.is_empty() {
         return Err(args.senseless("was given no tensor to write"));
     }
-    let shown = ctx.world.write(output_name(&args, 0)?, &files::safetensors_bytes(&list)?)?;
+    let shown = ctx.world.write(output_name(&args, 0)?, &files::model_bytes(&list)?)?;
+    ctx.world.print(&format!("wrote {shown} [{} tensors]", list.len()));
+    Ok(Vec::new())
+}
+
+/// One tensor of a file: its name, the lengths of its dimensions, and its numbers, the last dimension fastest.
+fn stored<'a>(args: &Args, item: &'a Value) -> Result<files::Named<'a>> {
+    let Value::Record(fields) = item else { return Err(args.wrong(1, "a list of records")) };
+    let (Some(Value::Str(name)), Some(Value::List(shape)), Some(Value::Tensor(data))) =
+        (fields.first(), fields.get(1), fields.get(2))
+    else {
+        return Err(args.wrong(1, "a list of name, shape and data"));
+    };
+    let length = |value: &Value| match value {
+        Value::Int(length) => usize::try_from(*length).ok(),
+        _ => None,
+    };
+    let shape: Option<Vec<usize>> = shape.iter().map(length).collect();
+    let shape = shape.ok_or_else(|| args.senseless(format!("was given a shape for `{name}` that has no lengths")))?;
+    Ok(files::Named { name, shape, data })
+}
+
+/// write_text(; name, text)
+fn write_text(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("write_text", values, 2)?;
+    let shown = ctx.world.write(output_name(&args, 0)?, args.str(1)?.as_bytes())?;
     ctx.world.print(&format!("wrote {shown}"));
     Ok(Vec::new())
 }

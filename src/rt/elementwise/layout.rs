@@ -196,8 +196,9 @@ impl Layout {
         let operand = &self.operands[operand];
         let stride = operand.strides.last().copied().unwrap_or(0);
         let width = tile.len / tile.rows.max(1);
-        for (i, to) in to[..tile.len].chunks_exact_mut(width.max(1)).enumerate() {
-            let start = self.row_start(operand, tile.row + i) + tile.column as isize * stride;
+        let mut row = self.place(tile.row);
+        let mut start = self.row_start(operand, tile.row) + tile.column as isize * stride;
+        for to in to[..tile.len].chunks_exact_mut(width.max(1)) {
             match stride {
                 0 => to.fill(from[start as usize]),
                 1 => to.copy_from_slice(&from[start as usize..start as usize + width]),
@@ -207,6 +208,33 @@ impl Layout {
                     }
                 }
             }
+            start += self.next(&mut row, operand);
         }
+    }
+
+    /// The indices of a row along the outer dims.
+    fn place(&self, mut row: usize) -> Vec<usize> {
+        let mut place = vec![0; self.outer.len()];
+        for (index, len) in place.iter_mut().zip(&self.outer).rev() {
+            *index = row % len;
+            row /= len;
+        }
+        place
+    }
+
+    /// Goes on to the next row, and says how far its first element lies from that of the last: rows may be short, and
+    /// dividing anew for each would cost more than copying it.
+    fn next(&self, place: &mut [usize], operand: &Operand) -> isize {
+        let mut step = 0;
+        for ((index, len), stride) in place.iter_mut().zip(&self.outer).zip(&operand.strides).rev() {
+            *index += 1;
+            step += stride;
+            if *index < *len {
+                break;
+            }
+            *index = 0;
+            step -= *len as isize * stride;
+        }
+        step
     }
 }

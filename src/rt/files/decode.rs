@@ -149,17 +149,25 @@ impl Array<'_> {
 
     /// As f32 over `axes`, in the order of the file. NaN and infinity are errors.
     pub fn to_f32(&self, axes: &[Axis]) -> Result<Tensor> {
+        match self.stored {
+            Stored::F32 => self.filled(axes, |values| put(values, numbers!(self, f32))),
+            Stored::F64 => self.filled(axes, |values| put(values, numbers!(self, f64).map(|x| x as f32))),
+            Stored::F16 => {
+                self.filled(axes, |values| put(values, numbers!(self, u16).map(|x| half::f16::from_bits(x).to_f32())))
+            }
+            Stored::BF16 => {
+                self.filled(axes, |values| put(values, numbers!(self, u16).map(|x| half::bf16::from_bits(x).to_f32())))
+            }
+            _ => self.integers_as_f32(axes),
+        }
+    }
+
+    /// A tensor over `axes` whose elements `fill` writes, in the order of the file. NaN and infinity are errors.
+    pub fn filled(&self, axes: &[Axis], fill: impl FnOnce(&mut [f32])) -> Result<Tensor> {
         self.check_rank(axes)?;
-        let count = checked_count(&self.axes_and_lengths(axes))?;
-        let mut values = Aligned::<f32>::zeros(count);
-        let first_bad = match self.stored {
-            Stored::F32 => put(&mut values, numbers!(self, f32)),
-            Stored::F64 => put(&mut values, numbers!(self, f64).map(|x| x as f32)),
-            Stored::F16 => put(&mut values, numbers!(self, u16).map(|x| half::f16::from_bits(x).to_f32())),
-            Stored::BF16 => put(&mut values, numbers!(self, u16).map(|x| half::bf16::from_bits(x).to_f32())),
-            _ => return self.integers_as_f32(axes, values),
-        };
-        match first_bad {
+        let mut values = Aligned::<f32>::zeros(checked_count(&self.axes_and_lengths(axes))?);
+        fill(&mut values);
+        match values.iter().position(|x| !x.is_finite()) {
             None => self.finish(axes, values),
             Some(flat) => Err(self
                 .fault(code::NOT_FINITE, format!("holds {} at {}", shown_bad(values[flat]), self.place(flat)))
@@ -167,7 +175,9 @@ impl Array<'_> {
         }
     }
 
-    fn integers_as_f32(&self, axes: &[Axis], mut values: Aligned<f32>) -> Result<Tensor> {
+    fn integers_as_f32(&self, axes: &[Axis]) -> Result<Tensor> {
+        self.check_rank(axes)?;
+        let mut values = Aligned::<f32>::zeros(checked_count(&self.axes_and_lengths(axes))?);
         self.each_integer(|flat, number| {
             // Every integer up to 2^24 has an f32.
             if number.unsigned_abs() > 1 << 24 {
@@ -199,7 +209,8 @@ impl Array<'_> {
         self.finish(axes, values)
     }
 
-    fn each_integer(&self, mut put: impl FnMut(usize, i64) -> Result<()>) -> Result<()> {
+    /// Each number with its place in the order of the file; an error if they are not whole.
+    pub fn each_integer(&self, mut put: impl FnMut(usize, i64) -> Result<()>) -> Result<()> {
         match self.stored {
             Stored::Bool => numbers!(self, u8).enumerate().try_for_each(|(at, x)| put(at, (x != 0) as i64)),
             Stored::U8 => numbers!(self, u8).enumerate().try_for_each(|(at, x)| put(at, x as i64)),
@@ -236,14 +247,11 @@ impl Array<'_> {
     }
 }
 
-/// Copies the numbers; gives the place of the first that is not finite.
-fn put(values: &mut [f32], numbers: impl Iterator<Item = f32>) -> Option<usize> {
-    let mut all_finite = true;
+/// Copies the numbers.
+fn put(values: &mut [f32], numbers: impl Iterator<Item = f32>) {
     for (slot, number) in values.iter_mut().zip(numbers) {
         *slot = number;
-        all_finite &= number.is_finite();
     }
-    if all_finite { None } else { values.iter().position(|x| !x.is_finite()) }
 }
 
 fn shown_bad(x: f32) -> &'static str {

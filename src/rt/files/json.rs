@@ -1,7 +1,9 @@
-//! Settings in JSON files, by path: `json_int(config, "model.layers.0.size")`.
+//! Settings by path: `json_int(config, "model.layers.0.size")`. They are those of a JSON file, of a model's file that
+//! tells some beside its tensors, or of a folder's `config.json`.
 
 use super::super::error::{Error, Result};
-use super::{FileHandle, with_candidates};
+use super::sniff::{self, Format};
+use super::{FileHandle, archive, with_candidates};
 use serde_json::Value;
 
 /// A configuration is small; a data set is not read this way.
@@ -17,9 +19,44 @@ pub fn json_float(file: &FileHandle, path: &str) -> Result<f64> {
     found.as_f64().ok_or_else(|| wrong_kind(file, path, found, "a number"))
 }
 
+pub fn json_bool(file: &FileHandle, path: &str) -> Result<bool> {
+    let found = find(file, path)?;
+    found.as_bool().ok_or_else(|| wrong_kind(file, path, found, "true or false"))
+}
+
 pub fn json_str(file: &FileHandle, path: &str) -> Result<String> {
     let found = find(file, path)?;
     found.as_str().map(str::to_string).ok_or_else(|| wrong_kind(file, path, found, "a string"))
+}
+
+/// Is anything there?
+pub fn json_has(file: &FileHandle, path: &str) -> Result<bool> {
+    Ok(walk(document(file)?, path).is_ok())
+}
+
+/// How many items a list has.
+pub fn json_len(file: &FileHandle, path: &str) -> Result<i64> {
+    let found = find(file, path)?;
+    found.as_array().map(|items| items.len() as i64).ok_or_else(|| wrong_kind(file, path, found, "a list"))
+}
+
+/// The settings of a file: a JSON file's text, what GGUF, PyTorch and llama2.c files tell beside their tensors, a
+/// folder's `config.json`.
+pub fn document(file: &FileHandle) -> Result<&Value> {
+    match sniff::format(file) {
+        Format::Gguf | Format::Llama2c | Format::Zip => {
+            let settings = archive::archive(file)?.settings.as_ref();
+            settings.ok_or_else(|| file.fault("tells nothing beside its tensors"))
+        }
+        Format::Folder => match file.member("config.json") {
+            Some(config) => document(config),
+            None => {
+                let names = file.members.iter().filter_map(|member| member.path.file_name()?.to_str());
+                Err(with_candidates(file.fault("has no `config.json`"), "config.json", names))
+            }
+        },
+        _ => parsed(file),
+    }
 }
 
 fn parsed(file: &FileHandle) -> Result<&Value> {
@@ -32,22 +69,46 @@ fn parsed(file: &FileHandle) -> Result<&Value> {
     file.json.get_or_init(parse).as_ref().map_err(Clone::clone)
 }
 
-fn find<'a>(file: &'a FileHandle, path: &str) -> Result<&'a Value> {
-    let mut value = parsed(file)?;
-    let mut so_far: Vec<&str> = Vec::new();
-    for step in path.split('.') {
-        let next = match value {
-            Value::Object(fields) => fields.get(step),
-            Value::Array(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)),
-            _ => None,
-        };
-        value = next.ok_or_else(|| absent(file, &so_far.join("."), step, value))?;
-        so_far.push(step);
-    }
-    Ok(value)
+fn find<'a>(file: &'a FileHandle, path: &'a str) -> Result<&'a Value> {
+    walk(document(file)?, path).map_err(|missing| absent(file, &missing))
 }
 
-fn absent(file: &FileHandle, parent: &str, step: &str, value: &Value) -> Error {
+/// Where a path ends: what is there, and the rest of the path that is not.
+struct Missing<'a> {
+    parent: &'a str,
+    step: &'a str,
+    value: &'a Value,
+}
+
+/// Follows a path. A key may hold dots itself: the longest key that is there counts.
+fn walk<'a>(document: &'a Value, path: &'a str) -> std::result::Result<&'a Value, Missing<'a>> {
+    let (mut value, mut at) = (document, 0);
+    loop {
+        let rest = &path[at..];
+        let ends = std::iter::once(rest.len()).chain(rest.rmatch_indices('.').map(|(dot, _)| dot));
+        let found = ends.into_iter().find_map(|end| Some((field(value, &rest[..end])?, end)));
+        match found {
+            Some((inner, end)) if end == rest.len() => return Ok(inner),
+            Some((inner, end)) => (value, at) = (inner, at + end + 1),
+            None => {
+                let whole = value.as_object().is_some_and(|fields| fields.keys().any(|key| key.contains('.')));
+                let step = if whole { rest } else { rest.split('.').next().unwrap_or(rest) };
+                return Err(Missing { parent: path[..at].trim_end_matches('.'), step, value });
+            }
+        }
+    }
+}
+
+fn field<'a>(value: &'a Value, step: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(fields) => fields.get(step),
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => None,
+    }
+}
+
+fn absent(file: &FileHandle, missing: &Missing) -> Error {
+    let Missing { parent, step, value } = *missing;
     let inside = if parent.is_empty() { String::new() } else { format!(" in `{parent}`") };
     let error = file.fault(format!("has no `{}`{inside}", step.escape_debug()));
     match value {
@@ -90,6 +151,21 @@ mod tests {
         assert_eq!(error.message, "input `config` has no whole number at `e`");
         assert_eq!(json_int(&file, "A").unwrap_err().help.as_deref(), Some("did you mean `a`?"));
         assert!(json_int(&file, "m").unwrap_err().notes.contains(&("found", "n, e, a".into())));
+    }
+
+    #[test]
+    fn keys_with_dots() {
+        let file = handle("m", br#"{"a.b": 1, "a": {"b": 2, "c.d": [3, true]}, "a.b.c": 4}"#);
+        assert_eq!(json_int(&file, "a.b").unwrap(), 1);
+        assert_eq!(json_int(&file, "a.b.c").unwrap(), 4);
+        assert_eq!(json_int(&file, "a.c.d.0").unwrap(), 3);
+        assert!(json_bool(&file, "a.c.d.1").unwrap());
+        assert_eq!(json_len(&file, "a.c.d").unwrap(), 2);
+        assert!(json_has(&file, "a.c.d.1").unwrap() && !json_has(&file, "a.c.d.2").unwrap());
+        assert!(!json_has(&file, "").unwrap() && !json_has(&file, "a..b").unwrap());
+        let error = json_int(&file, "a.d.b").unwrap_err();
+        assert_eq!(error.message, "input `m` has no `d.b` in `a`");
+        assert_eq!(json_int(&file, "a.b.d").unwrap_err().message, "input `m` has no `a.b.d`");
     }
 
     #[test]

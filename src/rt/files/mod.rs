@@ -1,20 +1,27 @@
-//! Files as tensors and back: npy, safetensors, JSON. The only reader of bytes from disk besides the session.
+//! Files as tensors and back: archives of named tensors, npy, JSON. The only reader of bytes from disk besides the session.
 //!
 //! Whatever a file says about itself is a claim: it is checked against the bytes before anything is allocated, and
 //! a false one is an error that names the file. Nothing here may panic on any sequence of bytes.
 
+mod archive;
 mod decode;
+mod folder;
 mod json;
+mod list;
 mod npy;
+mod sniff;
 mod stream;
-mod weights;
 mod write;
 
-pub use json::{json_float, json_int, json_str};
+pub use archive::{
+    check_shape, check_tensors, format as file_format, has_tensor, tensor, tensor_index, tensor_names, tensor_size,
+};
+pub use folder::{open_folder, open_folder_header};
+pub use json::{document, json_bool, json_float, json_has, json_int, json_len, json_str};
+pub use list::{Listed, archive_format, listed, listed_array};
 pub use npy::{read_f32, read_index};
 pub use stream::Reader;
-pub use weights::{has_tensor, tensor, tensor_names, tensor_size};
-pub use write::{npy_bytes, safetensors_bytes, write_atomic, write_whole};
+pub use write::{Named, model_bytes, npy_bytes, safetensors_bytes, write_atomic, write_whole};
 
 use super::aligned::Held;
 use super::error::{Error, Result, code};
@@ -38,8 +45,10 @@ pub struct FileHandle {
     pub bytes: memmap2::Mmap,
     /// How many bytes the file has.
     pub length: u64,
+    /// The files of a folder, sorted by name; a folder has no bytes of its own.
+    pub members: Vec<FileHandle>,
     /// Parsed at the first question and kept, faults too.
-    weights: OnceLock<Result<weights::Directory>>,
+    archive: OnceLock<Result<archive::Archive>>,
     json: OnceLock<Result<serde_json::Value>>,
     tokenizer: OnceLock<Result<Tokenizer>>,
     /// The bytes count as memory in use.
@@ -56,7 +65,8 @@ impl FileHandle {
             sha256,
             bytes,
             length,
-            weights: OnceLock::new(),
+            members: Vec::new(),
+            archive: OnceLock::new(),
             json: OnceLock::new(),
             tokenizer: OnceLock::new(),
             _held: held,
@@ -66,6 +76,20 @@ impl FileHandle {
     /// The tokenizer that the file is.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
         self.tokenizer.get_or_init(|| tokens::read(self)).as_ref().map_err(Clone::clone)
+    }
+
+    pub fn is_folder(&self) -> bool {
+        !self.members.is_empty()
+    }
+
+    /// The file of that name in a folder: `tokenizer.json`.
+    pub fn member(&self, name: &str) -> Option<&FileHandle> {
+        self.members.iter().find(|member| member.path.file_name().is_some_and(|own| own == name))
+    }
+
+    /// Bytes on disk, those of a folder's files together.
+    pub fn size(&self) -> u64 {
+        self.length + self.members.iter().map(FileHandle::size).sum::<u64>()
     }
 
     /// How messages call the file.
@@ -142,7 +166,9 @@ fn plain_file(path: &Path) -> Result<u64> {
         _ => fault(format!("cannot read `{shown}`: {cause}")),
     })?;
     if about.is_dir() {
-        return Err(fault(format!("`{shown}` is a folder, not a file")).help("name a file inside it"));
+        return Err(
+            fault(format!("`{shown}` is a folder, not a file")).help("write folder(...), or name a file inside it")
+        );
     }
     if !about.is_file() {
         return Err(fault(format!("`{shown}` is a device or a pipe, not a plain file")));

@@ -1,6 +1,6 @@
 //! Arrays in NumPy's npy format. The header is read by `npyz`, after a look at what it claims.
 
-use super::super::error::Result;
+use super::super::error::{Error, Result};
 use super::super::tensor::Tensor;
 use super::FileHandle;
 use super::decode::{Array, Stored, claimed_bytes, shape_shown};
@@ -8,7 +8,7 @@ use crate::base::axis::Axis;
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
 /// NumPy's own limit for headers that it does not trust.
-const MAX_HEADER: usize = 10_000;
+pub const MAX_HEADER: usize = 10_000;
 
 pub const MAGIC: &[u8] = b"\x93NUMPY";
 
@@ -27,23 +27,43 @@ pub fn read_f32(file: &FileHandle, axes: &[Axis]) -> Result<Tensor> {
 
 /// The array that the file is, checked against its length.
 pub fn parse(file: &FileHandle) -> Result<Array<'_>> {
-    let start = header_end(file)?;
-    let claimed = claimed_shape(file, start)?;
-    let header = NpyHeader::from_reader(&file.bytes[..])
-        .map_err(|cause| file.fault(format!("has an npy header that cannot be read: {cause}")))?;
+    let found = header(&file.bytes, file.bytes.len(), &|message| file.fault(message))?;
+    let Header { stored, big_endian, fortran, shape, start } = found;
+    let bytes = file.bytes.get(start..).unwrap_or(&[]);
+    Ok(Array { file, name: "", stored, big_endian, fortran, shape, bytes })
+}
+
+/// What an npy header says, checked.
+pub struct Header {
+    pub stored: Stored,
+    pub big_endian: bool,
+    pub fortran: bool,
+    pub shape: Vec<usize>,
+    /// Where the numbers begin; they go on to the end.
+    pub start: usize,
+}
+
+/// Makes an error of what is wrong.
+type Fault<'a> = &'a dyn Fn(String) -> Error;
+
+/// Reads the header of an npy file of `total` bytes, of which `bytes` are the first.
+pub fn header(bytes: &[u8], total: usize, fault: Fault) -> Result<Header> {
+    let start = header_end(bytes, fault)?;
+    let claimed = claimed_shape(bytes, start, fault)?;
+    let header = NpyHeader::from_reader(bytes)
+        .map_err(|cause| fault(format!("has an npy header that cannot be read: {cause}")))?;
     let shape: Vec<usize> = header.shape().iter().map(|&length| length as usize).collect();
     let (stored, big_endian) = element(&header.dtype())
-        .ok_or_else(|| file.fault(format!("holds elements of type {}, not numbers", header.dtype().descr())))?;
+        .ok_or_else(|| fault(format!("holds elements of type {}, not numbers", header.dtype().descr())))?;
     let needed = claimed_bytes(&shape, stored.bytes()).filter(|_| shape == claimed);
-    let needed = needed.ok_or_else(|| file.fault(format!("claims an array of {}", shape_shown(&claimed))))?;
-    let bytes = file.bytes.get(start..).unwrap_or(&[]);
-    if bytes.len() != needed {
-        let what = if bytes.len() < needed { "is cut short" } else { "has bytes after its array" };
-        return Err(file
-            .fault(format!("{what}: {} bytes of numbers where {needed} belong", bytes.len()))
+    let needed = needed.ok_or_else(|| fault(format!("claims an array of {}", shape_shown(&claimed))))?;
+    let found = total.saturating_sub(start);
+    if found != needed {
+        let what = if found < needed { "is cut short" } else { "has bytes after its array" };
+        return Err(fault(format!("{what}: {found} bytes of numbers where {needed} belong"))
             .note("needed", format!("{} of {}, by its header", shape_shown(&shape), stored.shown())));
     }
-    Ok(Array { file, name: "", stored, big_endian, fortran: header.order() == Order::Fortran, shape, bytes })
+    Ok(Header { stored, big_endian, fortran: header.order() == Order::Fortran, shape, start })
 }
 
 /// Where the header's text begins and ends.
@@ -55,23 +75,23 @@ fn header_range(bytes: &[u8]) -> Option<(usize, usize)> {
     Some((text, text.checked_add(length)?))
 }
 
-fn header_end(file: &FileHandle) -> Result<usize> {
-    if !file.bytes.starts_with(MAGIC) {
-        return Err(file.fault("is not an npy file: it does not begin with \\x93NUMPY"));
+fn header_end(bytes: &[u8], fault: Fault) -> Result<usize> {
+    if !bytes.starts_with(MAGIC) {
+        return Err(fault("is not an npy file: it does not begin with \\x93NUMPY".to_string()));
     }
-    match header_range(&file.bytes) {
-        Some((text, end)) if end <= file.bytes.len() && end - text <= MAX_HEADER => Ok(end),
-        Some((text, end)) => Err(file.fault(format!("claims an npy header of {} bytes", end - text))),
-        None => Err(file.fault("ends within its npy header")),
+    match header_range(bytes) {
+        Some((text, end)) if end <= bytes.len() && end - text <= MAX_HEADER => Ok(end),
+        Some((text, end)) => Err(fault(format!("claims an npy header of {} bytes", end - text))),
+        None => Err(fault("ends within its npy header".to_string())),
     }
 }
 
 /// Reads the shape out of the header's text with checked arithmetic. The crate multiplies the lengths without a
 /// check and descends into nested brackets without a limit, so both are settled before it sees the text.
-fn claimed_shape(file: &FileHandle, end: usize) -> Result<Vec<usize>> {
-    let begin = header_range(&file.bytes).map_or(0, |(text, _)| text);
-    let text = file.bytes.get(begin..end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("");
-    let odd = || file.fault("has an npy header of an unusual form");
+fn claimed_shape(bytes: &[u8], end: usize, fault: Fault) -> Result<Vec<usize>> {
+    let begin = header_range(bytes).map_or(0, |(text, _)| text);
+    let text = bytes.get(begin..end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("");
+    let odd = || fault("has an npy header of an unusual form".to_string());
     let mut depth = 0i32;
     for letter in text.chars() {
         depth += matches!(letter, '(' | '[' | '{') as i32 - matches!(letter, ')' | ']' | '}') as i32;
@@ -92,10 +112,10 @@ fn claimed_shape(file: &FileHandle, end: usize) -> Result<Vec<usize>> {
         _ => &numbers[..],
     };
     let shape: Option<Vec<usize>> = numbers.iter().map(|number| number.parse().ok()).collect();
-    let shape = shape.ok_or_else(|| file.fault(format!("claims an array of ({inside})")))?;
+    let shape = shape.ok_or_else(|| fault(format!("claims an array of ({inside})")))?;
     match claimed_bytes(&shape, 16) {
         Some(_) => Ok(shape),
-        None => Err(file.fault(format!("claims an array of {}", shape_shown(&shape)))),
+        None => Err(fault(format!("claims an array of {}", shape_shown(&shape)))),
     }
 }
 

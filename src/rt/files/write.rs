@@ -52,6 +52,46 @@ pub fn safetensors_bytes(list: &[(String, Value)]) -> Result<Vec<u8>> {
     safetensors::serialize(views, Some(about)).map_err(refused)
 }
 
+/// A tensor as the file of a model holds it: the lengths of its dimensions, and its numbers, the last dimension fastest.
+pub struct Named<'a> {
+    pub name: &'a str,
+    pub shape: Vec<usize>,
+    pub data: &'a Tensor,
+}
+
+/// The safetensors file of a model, as other programs write it: nothing but the tensors, under the names that are told.
+pub fn model_bytes(list: &[Named]) -> Result<Vec<u8>> {
+    let mut stored = std::collections::BTreeMap::new();
+    for Named { name, shape, data } in list {
+        let found: usize = data.dims.iter().map(|dim| dim.len).product();
+        let needed = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
+        if needed != Some(found) {
+            let message = format!("`{name}` has {found} numbers, which do not fill the shape {shape:?}");
+            return Err(Error::new(code::ARGUMENT, message));
+        }
+        if stored.insert(*name, (dtype_of(data), shape.clone(), little_endian(data)?)).is_some() {
+            return Err(Error::new(code::ARGUMENT, format!("two tensors of one file are called `{name}`")));
+        }
+    }
+    let refused = |cause| Error::new(code::INTERNAL, format!("cannot write safetensors: {cause}"));
+    let mut views = Vec::new();
+    for (name, (dtype, shape, bytes)) in &stored {
+        views.push((*name, TensorView::new(*dtype, shape.clone(), bytes).map_err(refused)?));
+    }
+    // Hugging Face's readers ask for this entry.
+    let about = HashMap::from([("format".to_string(), "pt".to_string())]);
+    safetensors::serialize(views, Some(about)).map_err(refused)
+}
+
+fn dtype_of(tensor: &Tensor) -> Dtype {
+    match tensor.buffer {
+        Buffer::F32(_) => Dtype::F32,
+        Buffer::F64(_) => Dtype::F64,
+        Buffer::I64(_) => Dtype::I64,
+        Buffer::Bool(_) => Dtype::BOOL,
+    }
+}
+
 type Parts = (Dtype, Vec<usize>, Vec<u8>, Vec<String>);
 
 fn parts(name: &str, value: &Value) -> Result<Parts> {
@@ -62,15 +102,9 @@ fn parts(name: &str, value: &Value) -> Result<Parts> {
         Value::F64(x) => scalar(Dtype::F64, &x.to_le_bytes()),
         Value::Bool(x) => scalar(Dtype::BOOL, &[*x as u8]),
         Value::Tensor(tensor) => {
-            let dtype = match tensor.buffer {
-                Buffer::F32(_) => Dtype::F32,
-                Buffer::F64(_) => Dtype::F64,
-                Buffer::I64(_) => Dtype::I64,
-                Buffer::Bool(_) => Dtype::BOOL,
-            };
             let shape = tensor.dims.iter().map(|dim| dim.len).collect();
             let names = tensor.dims.iter().map(|dim| dim.axis.shown()).collect();
-            Ok((dtype, shape, little_endian(tensor)?, names))
+            Ok((dtype_of(tensor), shape, little_endian(tensor)?, names))
         }
         _ => Err(Error::new(code::ARGUMENT, format!("`{name}` is neither a tensor nor a number"))),
     }
@@ -150,6 +184,19 @@ mod tests {
         assert!(header.starts_with(r#"{"__metadata__":{"axes":"{\"w\":[\"pos\"]}"},"w":{"dtype":"F32""#), "{header}");
         let twice = [list[0].clone(), list[0].clone()];
         assert_eq!(safetensors_bytes(&twice).unwrap_err().code, "R007");
+    }
+
+    #[test]
+    fn the_file_of_a_model_holds_its_tensors_and_nothing_else() {
+        let a = Axis::named("", "pos");
+        let data = Tensor::from_slice(&[(a, 2)], &[1.0f32, 2.0]).unwrap();
+        let named = |name| Named { name, shape: vec![2, 1], data: &data };
+        let bytes = model_bytes(&[named("w"), named("b")]).unwrap();
+        assert_eq!(bytes, model_bytes(&[named("b"), named("w")]).unwrap());
+        let header = String::from_utf8_lossy(&bytes[8..bytes.len() - 16]).to_string();
+        let start = r#"{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}"#;
+        assert!(header.starts_with(start), "{header}");
+        assert_eq!(model_bytes(&[named("w"), named("w")]).unwrap_err().code, "R007");
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod llama2c;
 mod pieces;
 
 use super::error::{Error, Result, code};
-use super::files::FileHandle;
+use super::files::{self, FileHandle};
 use hugging::Hugging;
 use pieces::Pieces;
 
@@ -32,6 +32,13 @@ pub enum Tokenizer {
 
 /// The tokenizer that a file is. Which kind follows from its first bytes.
 pub fn read(file: &FileHandle) -> Result<Tokenizer> {
+    if file.is_folder() {
+        let inside = file.member("tokenizer.json").ok_or_else(|| file.fault("has no `tokenizer.json`"))?;
+        return read(inside);
+    }
+    if file.bytes.starts_with(b"GGUF") {
+        return gguf::read(files::document(file)?).map_err(|why| file.fault(why));
+    }
     if file.length > MAX_FILE {
         return Err(file.fault(format!("is too large for a tokenizer: {} bytes", file.length)));
     }
@@ -41,7 +48,7 @@ pub fn read(file: &FileHandle) -> Result<Tokenizer> {
         return Hugging::read(bytes).map(|read| Tokenizer::Hugging(Box::new(read))).map_err(|why| file.fault(why));
     }
     llama2c::read(bytes).map(Tokenizer::Pieces).map_err(|why| {
-        file.fault("is not a tokenizer: it is no JSON, and no table of pieces as llama2.c has them")
+        file.fault("is not a tokenizer: it is no JSON, no GGUF, and no table of pieces as llama2.c has them")
             .note("found", why)
             .help("a model's tokenizer stands in its tokenizer.json")
     })

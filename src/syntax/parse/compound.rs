@@ -117,6 +117,27 @@ impl Builder {
         Some(SiteBinding { name, site, parts, span })
     }
 
+    pub(super) fn with(&mut self, pair: Pair) -> Option<WithExpr> {
+        let span = self.span(&pair);
+        let mut inner = parts(pair);
+        let model = self.expr(inner.next()?)?;
+        let swaps = inner.map(|swap| self.swap(swap)).collect::<Option<_>>()?;
+        Some(WithExpr { model, swaps, span })
+    }
+
+    fn swap(&mut self, pair: Pair) -> Option<Swap> {
+        let span = self.span(&pair);
+        let mut inner = parts(pair);
+        let site = self.ident(inner.next()?);
+        let mut next = inner.next()?;
+        let mut found = Vec::new();
+        if next.as_rule() == Rule::brackets {
+            found = self.brackets(next)?;
+            next = inner.next()?;
+        }
+        Some(Swap { site, parts: found, value: self.expr(next)?, span })
+    }
+
     /// The fields of a record; `x` alone is `x: x`.
     pub(super) fn fields(&mut self, pair: Pair) -> Option<Vec<Field>> {
         parts(pair)

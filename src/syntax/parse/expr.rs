@@ -30,6 +30,7 @@ impl Builder {
             Rule::match_expr => self.match_expr(pair)?,
             Rule::lambda => self.lambda(pair)?,
             Rule::capture_expr => ExprKind::Capture(Box::new(self.capture(pair)?)),
+            Rule::with_expr => ExprKind::With(Box::new(self.with(pair)?)),
             Rule::fit_expr => {
                 let fields = self.fields(parts(pair).next()?)?;
                 ExprKind::Fit(Box::new(FitExpr { fields, span }))

@@ -136,6 +136,7 @@ fn is_word(rule: Rule) -> bool {
             | kw_fn
             | kw_expect
             | kw_capture
+            | kw_with
             | kw_fit
             | kw_plot
             | kw_let

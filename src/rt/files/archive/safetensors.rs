@@ -1,77 +1,15 @@
 //! Named tensors in the safetensors format. Its crate has the last word; before it, the header is read with our own
 //! limits, because the crate accepts repeated names and absurd shapes and does not say which tensor is wrong.
 
-use super::super::error::{Result, code};
-use super::super::tensor::Tensor;
-use super::decode::{Array, Stored, claimed_bytes, shape_shown};
-use super::npy;
-use super::{FileHandle, with_candidates};
-use crate::base::axis::Axis;
+use super::super::super::error::Result;
+use super::super::FileHandle;
+use super::super::decode::{Stored, claimed_bytes, shape_shown};
+use super::{Archive, Encoding, Entry, MAX_TENSORS, Order, Place, is_proper_name};
 use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use std::collections::BTreeMap;
 
 /// Headers of large models are below 1 MiB.
 const MAX_HEADER: usize = 8 << 20;
-const MAX_NAME: usize = 256;
-const MAX_TENSORS: usize = 100_000;
-
-/// The parsed and checked header of a safetensors file.
-#[derive(Debug, Clone)]
-pub struct Directory {
-    tensors: BTreeMap<String, TensorInfo>,
-    /// Where the numbers begin; offsets count from here.
-    start: usize,
-}
-
-/// Tensor `name` as f32 over `axes`, in the order of the file.
-pub fn tensor(file: &FileHandle, name: &str, axes: &[Axis]) -> Result<Tensor> {
-    let directory = directory(file)?;
-    let (name, info) = find(file, directory, name)?;
-    let stored = stored(info.dtype).ok_or_else(|| {
-        file.fault(format!("stores tensor `{name}` as {}, which has no conversion to f32", info.dtype))
-    })?;
-    let range = directory.start + info.data_offsets.0..directory.start + info.data_offsets.1;
-    let bytes = file.bytes.get(range).unwrap_or(&[]);
-    Array { file, name, stored, big_endian: false, fortran: false, shape: info.shape.clone(), bytes }.to_f32(axes)
-}
-
-pub fn has_tensor(file: &FileHandle, name: &str) -> Result<bool> {
-    Ok(directory(file)?.tensors.contains_key(name))
-}
-
-/// The length of dimension `dim` of a tensor; of the file's only array if it is an npy file and `name` is empty.
-pub fn tensor_size(file: &FileHandle, name: &str, dim: i64) -> Result<i64> {
-    let shape = if name.is_empty() && file.bytes.starts_with(npy::MAGIC) {
-        npy::parse(file)?.shape
-    } else {
-        find(file, directory(file)?, name)?.1.shape.clone()
-    };
-    let length = usize::try_from(dim).ok().and_then(|dim| shape.get(dim).copied());
-    length.map(|length| length as i64).ok_or_else(|| {
-        let message = format!("has no dimension {dim} in tensor `{name}`, which is {}", shape_shown(&shape));
-        let mut error = file.fault(message);
-        error.code = code::ARGUMENT;
-        error
-    })
-}
-
-/// All names, sorted.
-pub fn tensor_names(file: &FileHandle) -> Result<Vec<String>> {
-    Ok(directory(file)?.tensors.keys().cloned().collect())
-}
-
-fn directory(file: &FileHandle) -> Result<&Directory> {
-    file.weights.get_or_init(|| read_directory(file)).as_ref().map_err(Clone::clone)
-}
-
-fn find<'a>(file: &FileHandle, directory: &'a Directory, name: &str) -> Result<(&'a str, &'a TensorInfo)> {
-    if let Some((name, info)) = directory.tensors.get_key_value(name) {
-        return Ok((name, info));
-    }
-    let error = file.fault(format!("has no tensor `{}`", name.escape_debug()));
-    Err(with_candidates(error, name, directory.tensors.keys().map(String::as_str)))
-}
 
 fn stored(dtype: Dtype) -> Option<Stored> {
     Some(match dtype {
@@ -92,10 +30,8 @@ fn stored(dtype: Dtype) -> Option<Stored> {
     })
 }
 
-fn read_directory(file: &FileHandle) -> Result<Directory> {
-    if file.bytes.starts_with(npy::MAGIC) {
-        return Err(file.fault("is an npy file, which holds one array without a name, not safetensors"));
-    }
+/// The parsed and checked header of a safetensors file.
+pub fn read(file: &FileHandle) -> Result<Archive> {
     let start = header_end(file)?;
     let header = file.bytes.get(8..start).unwrap_or(&[]);
     let listed = serde_json::Deserializer::from_slice(header)
@@ -104,7 +40,17 @@ fn read_directory(file: &FileHandle) -> Result<Directory> {
     check_layout(file, &listed, file.bytes.len() - start)?;
     SafeTensors::read_metadata(&file.bytes)
         .map_err(|cause| file.fault(format!("is not a sound safetensors file: {cause}")))?;
-    Ok(Directory { tensors: listed.into_iter().collect(), start })
+    let entries = listed.into_iter().map(|(name, info)| (name, entry(info, start))).collect();
+    Ok(Archive { format: "safetensors", entries, settings: None })
+}
+
+fn entry(info: TensorInfo, start: usize) -> Entry {
+    let encoding = match stored(info.dtype) {
+        Some(stored) => Encoding::Plain(stored),
+        None => Encoding::Foreign(info.dtype.to_string()),
+    };
+    let place = Place::File(start + info.data_offsets.0..start + info.data_offsets.1);
+    Entry { encoding, shape: info.shape, order: Order::Rows, big_endian: false, member: None, place }
 }
 
 fn header_end(file: &FileHandle) -> Result<usize> {
@@ -175,7 +121,7 @@ impl<'de> Visitor<'de> for Listing {
         let mut listed = Vec::new();
         let mut names = std::collections::BTreeSet::new();
         while let Some(name) = map.next_key::<String>()? {
-            if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+            if !is_proper_name(&name) {
                 return Err(M::Error::custom("a tensor has a name that is too long or not printable"));
             }
             if !names.insert(name.clone()) {
@@ -196,10 +142,13 @@ impl<'de> Visitor<'de> for Listing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::value::Value;
-    use super::super::tests::handle;
-    use super::super::write::safetensors_bytes;
+    use super::super::super::super::tensor::Tensor;
+    use super::super::super::super::value::Value;
+    use super::super::super::tests::handle;
+    use super::super::super::write::safetensors_bytes;
+    use super::super::{tensor, tensor_names, tensor_size};
     use super::*;
+    use crate::base::axis::Axis;
 
     fn axis(name: &str) -> Axis {
         Axis::named("", name)
@@ -213,7 +162,7 @@ mod tests {
     }
 
     fn told(header: &str, data: &[u8]) -> String {
-        let error = tensor_names(&file(header, data)).unwrap_err();
+        let error = read(&file(header, data)).unwrap_err();
         assert_eq!(error.code, "R008");
         error.message
     }
@@ -261,7 +210,7 @@ mod tests {
         assert!(overlap.contains("`v` overlaps"), "{overlap}");
         assert!(told("{", &[]).contains("cannot be read"));
         assert!(told(&"[".repeat(100_000), &[]).contains("cannot be read"));
-        assert!(tensor_names(&handle("m", &[255; 40])).unwrap_err().message.contains("claims a safetensors header"));
+        assert!(read(&handle("m", &[255; 40])).unwrap_err().message.contains("claims a safetensors header"));
     }
 
     #[test]
