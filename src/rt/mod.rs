@@ -17,6 +17,7 @@ pub mod error;
 pub mod files;
 pub mod format;
 pub mod grouping;
+pub mod guard;
 pub mod index;
 pub mod kernels;
 pub mod linalg;

@@ -3,8 +3,12 @@
 //! A file may be larger than memory: its documents are read in order, a batch at a time, and the stream goes to the
 //! store of tiles as it grows. Nothing here takes a whole file into memory, and no document is believed to be short.
 
+mod arrow;
 mod build;
+mod flat;
 mod lines;
+mod pages;
+mod parquet;
 mod plain;
 
 pub use build::{Flat, Plan, flat};
@@ -12,7 +16,9 @@ pub use build::{Flat, Plan, flat};
 use super::error::{Error, Result};
 use super::files::FileHandle;
 use super::tokens::MAX_TEXT;
+use arrow::Arrow;
 use lines::Lines;
+use parquet::Parquet;
 use plain::Plain;
 
 /// One document as a file has it.
@@ -39,19 +45,27 @@ pub type Documents<'a> = Box<dyn Iterator<Item = Result<Document>> + 'a>;
 
 /// The documents of a file. What kind of file it is follows from its first bytes and from what is wanted of it.
 pub fn documents<'a>(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Documents<'a>> {
-    let mut first = [0; 8];
-    let length = file.reader()?.read(&mut first)?;
-    let first = &first[..length];
+    let first: &[u8] = &file.bytes;
     if first.starts_with(b"\x93NUMPY") {
         return Err(file
             .fault("is an npy file: an array, not documents")
             .help("read token ids with  read_index[vocab, batch, pos](file)"));
+    }
+    let is_table = [&b"PAR1"[..], b"ARROW1", &[0xff; 4]].iter().any(|mark| first.starts_with(mark));
+    if wanted.column.is_empty() && is_table {
+        return Err(needs_column(file, "a table"));
     }
     if wanted.column.is_empty() {
         return plain_text(file, wanted);
     }
     if !wanted.separator.is_empty() {
         return Err(file.fault("was asked for a column and for a separator; only plain text has separators"));
+    }
+    if first.starts_with(b"ARROW1") || first.starts_with(&[0xff; 4]) {
+        return Ok(Box::new(Arrow::new(file, wanted)?));
+    }
+    if first.starts_with(b"PAR1") {
+        return Ok(Box::new(Parquet::new(file, wanted)?));
     }
     Ok(Box::new(Lines::new(file, wanted)?))
 }
@@ -62,11 +76,14 @@ fn plain_text<'a>(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Documents<
     }
     let ending = file.path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
     if matches!(ending.as_str(), "jsonl" | "ndjson" | "json" | "parquet" | "arrow" | "feather") {
-        return Err(file
-            .fault(format!("is a `.{ending}` file: the text is one of its columns"))
-            .help("name the column:  column: \"text\""));
+        return Err(needs_column(file, &format!("a `.{ending}` file")));
     }
     Ok(Box::new(Plain::new(file, wanted.separator.as_bytes())?))
+}
+
+fn needs_column(file: &FileHandle, what: &str) -> Error {
+    file.fault(format!("is {what}: the documents are one of its columns"))
+        .help("name the column:  column: \"text\"")
 }
 
 /// Bytes of a document as text.

@@ -43,10 +43,10 @@ pub struct FileHandle {
     /// Our own copy in anonymous memory, not a map of the file: what was hashed is what is read, and a file that
     /// shrinks under a map would end the process. Of a large text or table these are the first bytes only: see `stream`.
     pub bytes: memmap2::Mmap,
-    /// The files of a folder, sorted by name; a folder has no bytes of its own.
-    pub members: Vec<FileHandle>,
     /// How many bytes the file has.
     pub length: u64,
+    /// The files of a folder, sorted by name; a folder has no bytes of its own.
+    pub members: Vec<FileHandle>,
     /// Parsed at the first question and kept, faults too.
     archive: OnceLock<Result<archive::Archive>>,
     json: OnceLock<Result<serde_json::Value>>,
@@ -56,20 +56,6 @@ pub struct FileHandle {
 }
 
 impl FileHandle {
-    pub fn is_folder(&self) -> bool {
-        !self.members.is_empty()
-    }
-
-    /// The file of that name in a folder: `tokenizer.json`.
-    pub fn member(&self, name: &str) -> Option<&FileHandle> {
-        self.members.iter().find(|member| member.path.file_name().is_some_and(|own| own == name))
-    }
-
-    /// Bytes on disk, those of a folder's files together.
-    pub fn size(&self) -> u64 {
-        self.length + self.members.iter().map(FileHandle::size).sum::<u64>()
-    }
-
     fn new(name: &str, path: &Path, sha256: String, length: u64, bytes: memmap2::Mmap) -> FileHandle {
         // A header is looked at, not kept.
         let held = Held::new(if sha256.is_empty() { 0 } else { bytes.len() });
@@ -90,6 +76,20 @@ impl FileHandle {
     /// The tokenizer that the file is.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
         self.tokenizer.get_or_init(|| tokens::read(self)).as_ref().map_err(Clone::clone)
+    }
+
+    pub fn is_folder(&self) -> bool {
+        !self.members.is_empty()
+    }
+
+    /// The file of that name in a folder: `tokenizer.json`.
+    pub fn member(&self, name: &str) -> Option<&FileHandle> {
+        self.members.iter().find(|member| member.path.file_name().is_some_and(|own| own == name))
+    }
+
+    /// Bytes on disk, those of a folder's files together.
+    pub fn size(&self) -> u64 {
+        self.length + self.members.iter().map(FileHandle::size).sum::<u64>()
     }
 
     /// How messages call the file.

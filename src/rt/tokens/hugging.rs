@@ -6,10 +6,10 @@
 
 use super::bytes;
 use crate::rt::error::{Error, Result, code};
+use crate::rt::guard::guarded;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenizers::models::ModelWrapper;
 
 /// How many times longer its rules may make a text. Those in use make it some three times as long.
@@ -106,12 +106,6 @@ impl Hugging {
         found.sort_unstable();
         found.into_iter().map(|(_, name)| name).collect()
     }
-}
-
-/// Runs the crate on data that nobody vouches for. It asserts what it expects of a file, and a fault of the file must
-/// not end the program; what it was working on is not used after a panic.
-fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 fn failed(what: &str) -> Error {

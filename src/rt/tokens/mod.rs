@@ -30,12 +30,11 @@ pub enum Tokenizer {
     Pieces(Pieces),
 }
 
-/// The tokenizer that a file is, that a GGUF file has among its settings, or that stands in a folder's
-/// `tokenizer.json`. Which kind follows from the first bytes.
+/// The tokenizer that a file is. Which kind follows from its first bytes.
 pub fn read(file: &FileHandle) -> Result<Tokenizer> {
     if file.is_folder() {
-        let own = file.member("tokenizer.json").ok_or_else(|| file.fault("has no `tokenizer.json`"))?;
-        return read(own);
+        let inside = file.member("tokenizer.json").ok_or_else(|| file.fault("has no `tokenizer.json`"))?;
+        return read(inside);
     }
     if file.bytes.starts_with(b"GGUF") {
         return gguf::read(files::document(file)?).map_err(|why| file.fault(why));
@@ -49,7 +48,7 @@ pub fn read(file: &FileHandle) -> Result<Tokenizer> {
         return Hugging::read(bytes).map(|read| Tokenizer::Hugging(Box::new(read))).map_err(|why| file.fault(why));
     }
     llama2c::read(bytes).map(Tokenizer::Pieces).map_err(|why| {
-        file.fault("is not a tokenizer: it is no JSON, and no table of pieces as llama2.c has them")
+        file.fault("is not a tokenizer: it is no JSON, no GGUF, and no table of pieces as llama2.c has them")
             .note("found", why)
             .help("a model's tokenizer stands in its tokenizer.json")
     })

@@ -74,7 +74,7 @@ fn what_is_no_tokenizer_says_why() {
     assert!(told(b"{}").contains("is not a tokenizer.json: missing field `model`"));
     assert!(told(&json().into_bytes()[..200]).contains("is not a tokenizer.json"));
     assert!(told(&b"{\"a\":".repeat(100_000)).contains("recursion limit"));
-    assert!(told(b"hello").contains("is not a tokenizer: it is no JSON"));
+    assert!(told(b"hello").contains("is not a tokenizer: it is no JSON, no GGUF"));
     assert!(told(&json().replace("\"dropout\":null", "\"dropout\":0.5").into_bytes()).contains("at random"));
     let grows = r#""normalizer":{"type":"Replace","pattern":{"String":"a"},"content":"#.to_string();
     let grows = json().replace("\"normalizer\":null", &format!("{grows}\"{}\"}}", "a".repeat(65)));
