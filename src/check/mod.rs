@@ -42,6 +42,7 @@ mod value;
 
 pub use derive::Adjoint;
 
+use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;
 use crate::base::span::{FileId, Sources, Span};
 use crate::ir::{self, FuncId, GlobalId, Type};
@@ -142,6 +143,8 @@ pub struct Checker {
     /// A function is checked on its own: its axes have no sizes.
     rigid: bool,
     obituaries: obituaries::Obituaries,
+    /// Axes whose declared length a module of the library asked for.
+    asked: BTreeSet<Axis>,
 }
 
 impl Checker {
@@ -172,6 +175,7 @@ impl Checker {
             active: Vec::new(),
             rigid: false,
             obituaries: obituaries::Obituaries::default(),
+            asked: BTreeSet::new(),
         };
         checker.load_prelude();
         checker

@@ -1,5 +1,6 @@
 //! Where the length of an axis comes from. Lengths belong to values; this finds the value to ask.
 
+use super::modules::ModId;
 use super::value::Val;
 use super::{Checker, messages};
 use crate::base::axis::Axis;
@@ -59,6 +60,9 @@ impl Checker {
 
     fn top_size(&mut self, axis: Axis, like: Option<Axis>, span: Span) -> Option<LocalId> {
         if let Some(size) = self.axis_info(axis).and_then(|info| info.size) {
+            if self.here() != ModId::USER {
+                self.asked.insert(axis);
+            }
             return Some(self.id(&size, span));
         }
         let vars: Vec<Val> = self

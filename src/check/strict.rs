@@ -34,8 +34,9 @@ impl Checker {
         high.checked_add(i64::from(*inclusive))?.checked_sub(low)
     }
 
-    /// In a file with an `experiment` header every axis that it declares must be used: one that is not was most
-    /// likely meant where another is written. Sketches, modules and the prompt may declare what they like.
+    /// In a file with an `experiment` header every axis that it declares must be used, by itself or by a function of the
+    /// library that asks for its length: one that is not was most likely meant where another is written. Sketches,
+    /// modules and the prompt may declare what they like.
     pub(super) fn unused_axes(&mut self, id: ModId, file: FileId, program: &ast::Program) {
         if id != ModId::USER || !program.items.iter().any(|item| matches!(item.kind, ItemKind::Experiment { .. })) {
             return;
@@ -49,7 +50,14 @@ impl Checker {
         let text = self.sources.get(file).text.clone();
         let used: BTreeSet<&str> =
             words(&text).into_iter().filter(|(at, _)| !own.contains(at)).map(|(_, word)| word).collect();
+        // A length that is declared for a function of the library does not have to be named again. What failed may have
+        // been the call that asks for it.
+        let failed = !self.errors.is_empty();
         for decl in decls.into_iter().filter(|decl| !used.contains(decl.name.name.as_str())) {
+            let axis = Axis::named(&self.axis_space(id), &decl.name.name);
+            if decl.size.is_some() && (failed || self.asked.contains(&axis)) {
+                continue;
+            }
             self.error(messages::unused_axis(decl.name.span, &decl.name.name));
         }
     }
