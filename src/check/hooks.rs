@@ -29,7 +29,11 @@ impl Checker {
         }
         if text.contains('.') || text.starts_with("hook_") {
             let known: Vec<String> = hooks.iter().map(|(_, pattern)| filled(pattern, text)).collect();
-            self.error(messages::unknown_hook(name.span, text, suggest::closest(text, known.iter().map(String::as_str))));
+            self.error(messages::unknown_hook(
+                name.span,
+                text,
+                suggest::closest(text, known.iter().map(String::as_str)),
+            ));
             return None;
         }
         let stem = text.trim_end_matches(|digit: char| digit.is_ascii_digit());

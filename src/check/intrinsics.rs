@@ -126,7 +126,19 @@ impl Checker {
 
 /// Builtins that take the lengths of what they make from a file or from an argument.
 fn knows_lengths(name: &str) -> bool {
-    matches!(name, "read_index" | "read_f32" | "tensor" | "tensor_index" | "permutation" | "batch_indices")
+    const KNOWING: &[&str] = &[
+        "read_index",
+        "read_f32",
+        "tensor",
+        "tensor_index",
+        "permutation",
+        "batch_indices",
+        "iota",
+        "read_texts",
+        "read_ids",
+        "encode_all",
+    ];
+    KNOWING.contains(&name)
 }
 
 fn axis_generics(signature: &Signature) -> Vec<Axis> {

@@ -69,7 +69,8 @@ impl Checker {
                 let f = self.publish_function(name, f, span, published);
                 let swaps = swaps.iter().map(|swap| {
                     let at = swap.at.iter();
-                    let at = at.map(|(axis, index)| (*axis, self.publish_value(name, index, span, published))).collect();
+                    let at =
+                        at.map(|(axis, index)| (*axis, self.publish_value(name, index, span, published))).collect();
                     Swap { at, by: self.publish_function(name, &swap.by, span, published), ..swap.clone() }
                 });
                 let swaps = Rc::new(swaps.collect());

@@ -50,9 +50,7 @@ impl Checker {
         };
         match &model {
             // Every function of the model, so that none of its forward passes is left as it was.
-            Val::Record(fields) => {
-                Val::record(fields.iter().map(|(name, val)| (name.clone(), swapped(val))).collect())
-            }
+            Val::Record(fields) => Val::record(fields.iter().map(|(name, val)| (name.clone(), swapped(val))).collect()),
             other => swapped(other),
         }
     }
@@ -239,7 +237,8 @@ impl Checker {
             return Val::Error;
         }
         let always = (Val::Lit(Lit::Bool(true)), swap.span);
-        let new = self.elementwise(ScalarOp::Where, &[always, (found.clone(), swap.span), (val.clone(), span)], swap.span);
+        let new =
+            self.elementwise(ScalarOp::Where, &[always, (found.clone(), swap.span), (val.clone(), span)], swap.span);
         if !new.is_error() && new.ty() != val.ty() {
             self.error(messages::swap_changes_type(swap.span, &swap.site, &found.ty(), &val.ty()));
             return Val::Error;

@@ -490,7 +490,7 @@ fn folders() -> Vec<Case> {
         Made::Folder(members.map(|(name, bytes)| (name.to_string(), bytes)).to_vec())
     };
     let indices = [
-        r#"{"weight_map": {"a": "1.safetensors"}}"#,
+        r#"{"weight_map": {"b": "2.safetensors", "c": "1.safetensors"}}"#,
         r#"{"weight_map": {"a": "1.safetensors", "b": "1.safetensors"}}"#,
         r#"{"weight_map": {"a": "1.safetensors", "b": "2.safetensors", "c": "2.safetensors"}}"#,
         r#"{"weight_map": {"a": "../1.safetensors", "b": "/etc/passwd"}}"#,

@@ -2,10 +2,10 @@
 
 `python readers.py` (numpy, torch, safetensors, gguf) writes `readers/`. Numbers are random; the blocks of GGUF are random
 bits with finite scales, so that every bit of every layout counts. Values are those of the `gguf` package, except for
-Q8_K, which it does not read: there they are the scale times the bytes.
+Q8_K, which it does not read: there they are the scale times the bytes. `old.pt` holds addresses and is another each time.
 """
 
-import zipfile
+import json
 from collections import OrderedDict
 from pathlib import Path
 
@@ -123,7 +123,7 @@ def write_npz():
     }
     np.savez(HERE / "stored.npz", **{name: value for name, value in arrays.items() if name != "zeros"})
     np.savez_compressed(HERE / "packed.npz", **arrays)
-    expected = {name: np.ascontiguousarray(np.asarray(value, np.float32)) for name, value in arrays.items()}
+    expected = {name: np.asarray(value, np.float32, order="C") for name, value in arrays.items()}
     save_file(expected, HERE / "packed.safetensors")
 
 
@@ -142,7 +142,19 @@ def write_llama2c():
     save_file(arrays, HERE / "llama2c.safetensors")
 
 
+def write_folder():
+    folder = HERE / "sharded"
+    folder.mkdir(exist_ok=True)
+    shards = {"model-1.safetensors": {"a": np.ones((2, 3), np.float32)}, "model-2.safetensors": {"b": np.arange(3.0).astype("f4")}}
+    for name, tensors in shards.items():
+        save_file(tensors, folder / name)
+    index = {"metadata": {}, "weight_map": {name: shard for shard, tensors in shards.items() for name in tensors}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "config.json").write_text(json.dumps({"model_type": "tiny", "rope_parameters": {"rope_theta": 10000.0}}))
+
+
 HERE.mkdir(exist_ok=True)
+write_folder()
 write_gguf()
 write_torch()
 write_npz()

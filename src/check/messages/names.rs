@@ -103,7 +103,11 @@ pub(in crate::check) fn unknown_hook(span: Span, path: &str, near: Option<&str>)
 }
 
 pub(in crate::check) fn site_outside_loop(span: Span, axis: Axis) -> D {
-    D::error("E016", span, format!("this site does not lie in a loop over `{axis}`, so its name cannot state an index of it"))
+    D::error(
+        "E016",
+        span,
+        format!("this site does not lie in a loop over `{axis}`, so its name cannot state an index of it"),
+    )
 }
 
 pub(in crate::check) fn reads_mutable_top_level(span: Span, name: &str) -> D {

@@ -13,6 +13,7 @@ mod ordering;
 mod parts;
 mod random;
 mod reading;
+mod texts;
 mod words;
 mod writing;
 
@@ -33,6 +34,7 @@ pub const GROUPS: &[&[Builtin]] = &[
     parts::TABLE,
     random::TABLE,
     reading::TABLE,
+    texts::TABLE,
     writing::TABLE,
     words::TABLE,
     judge::TABLE,

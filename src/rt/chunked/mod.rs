@@ -6,11 +6,14 @@
 //! program asked, and nothing here decides by how much memory there is.
 
 pub mod cache;
+mod growing;
 mod rows;
 pub mod store;
 #[cfg(test)]
 mod tests;
 mod tile;
+
+pub use growing::Growing;
 
 use super::error::{Error, Result, code};
 use super::index;

@@ -89,9 +89,7 @@ impl Tile {
                 Ok(true)
             }
             State::Stored(Stored::Dense { elements, .. }) if elements.dtype == T::DTYPE => {
-                for (&row, out) in rows.iter().zip(out) {
-                    elements.at.read((row * width * size_of::<T>()) as u64, bytemuck::cast_slice_mut(out))?;
-                }
+                read_runs(elements, rows, width, out)?;
                 Ok(true)
             }
             _ => Ok(false),
@@ -118,6 +116,33 @@ impl Tile {
         }
         Ok(())
     }
+}
+
+/// Rows in ascending order, those that follow each other with one reading: a window of a text is a run of rows with
+/// one element each, and asking the system for every single one would take most of the time.
+fn read_runs<T: Element>(elements: &Array, rows: &[usize], width: usize, out: &mut [&mut [T]]) -> Result<()> {
+    /// Bytes that are read at once.
+    const MOST: usize = 64 << 10;
+    let unit = width * size_of::<T>();
+    let mut run: Vec<T> = Vec::new();
+    let mut first = 0;
+    while first < rows.len() {
+        let fits = |next: &usize| rows[*next] - rows[*next - 1] <= 1 && (rows[*next] - rows[first] + 1) * unit <= MOST;
+        let end = (first + 1..rows.len()).take_while(fits).last().map_or(first + 1, |last| last + 1);
+        let from = (rows[first] * unit) as u64;
+        if end == first + 1 {
+            elements.at.read(from, bytemuck::cast_slice_mut(&mut *out[first]))?;
+        } else {
+            run.resize((rows[end - 1] - rows[first] + 1) * width, T::zeroed());
+            elements.at.read(from, bytemuck::cast_slice_mut(&mut run))?;
+            for number in first..end {
+                let at = (rows[number] - rows[first]) * width;
+                out[number].copy_from_slice(&run[at..at + width]);
+            }
+        }
+        first = end;
+    }
+    Ok(())
 }
 
 /// Dense in its own order, or sparse as it is.

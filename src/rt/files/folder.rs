@@ -4,12 +4,10 @@
 //! in folders within it, and a link counts only where it ends in the folder itself or, for a snapshot of a Hugging
 //! Face cache, among the `blobs` beside it.
 
-use super::super::aligned::Held;
 use super::super::error::{Error, Result, code};
 use super::{FileHandle, hex, open, open_header, wrong_hash};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 /// More files than the largest models have shards.
 const MAX_MEMBERS: usize = 2000;
@@ -17,7 +15,7 @@ const MAX_MEMBERS: usize = 2000;
 /// Opens the known files of a folder. The hash is that of the lines `sha256  name`, sorted by name: what
 /// `sha256sum` prints of them.
 pub fn open_folder(path: &Path, expected: &str, name: &str) -> Result<FileHandle> {
-    let found = members(path)?;
+    let found = folder_members(path)?;
     let one = |file: &String| open(&path.join(file), "", &member(name, file));
     let folder = join(path, name, found.iter().map(one).collect::<Result<_>>()?)?;
     if !expected.is_empty() && expected != "?" && !expected.eq_ignore_ascii_case(&folder.sha256) {
@@ -28,7 +26,7 @@ pub fn open_folder(path: &Path, expected: &str, name: &str) -> Result<FileHandle
 
 /// Opens a folder for what the headers of its files say; nothing is hashed.
 pub fn open_folder_header(path: &Path, name: &str) -> Result<FileHandle> {
-    let found = members(path)?;
+    let found = folder_members(path)?;
     let one = |file: &String| open_header(&path.join(file), &member(name, file));
     join(path, name, found.iter().map(one).collect::<Result<_>>()?)
 }
@@ -46,16 +44,8 @@ fn join(path: &Path, name: &str, members: Vec<FileHandle>) -> Result<FileHandle>
         format!("{}  {name}\n", file.sha256)
     };
     let lines: String = members.iter().map(line).collect();
-    Ok(FileHandle {
-        name: name.to_string(),
-        path: path.to_path_buf(),
-        sha256: hex(&Sha256::digest(lines.as_bytes())),
-        bytes,
-        members,
-        archive: OnceLock::new(),
-        json: OnceLock::new(),
-        _held: Held::new(0),
-    })
+    let sha256 = hex(&Sha256::digest(lines.as_bytes()));
+    Ok(FileHandle { members, ..FileHandle::new(name, path, sha256, 0, bytes) })
 }
 
 /// Is it a name of PyTorch weights? Other `.bin` files of such folders hold optimisers and arguments.
@@ -68,8 +58,8 @@ fn is_known(name: &str) -> bool {
         && (name.ends_with(".json") || name.ends_with(".safetensors") || matches!(name, "merges.txt" | "vocab.txt"))
 }
 
-/// The names of the files that count, sorted. PyTorch's weights count where there are no safetensors.
-fn members(path: &Path) -> Result<Vec<String>> {
+/// The names of the files of a folder that count, sorted. PyTorch's weights count where there are no safetensors.
+pub fn folder_members(path: &Path) -> Result<Vec<String>> {
     let shown = path.display();
     let fault = |text: String| Error::new(code::FILE, text);
     let entries = std::fs::read_dir(path).map_err(|cause| match cause.kind() {

@@ -7,7 +7,7 @@ use super::{FileHandle, archive, with_candidates};
 use serde_json::Value;
 
 /// A configuration is small; a data set is not read this way.
-const MAX_BYTES: usize = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 pub fn json_int(file: &FileHandle, path: &str) -> Result<i64> {
     let found = find(file, path)?;
@@ -61,8 +61,8 @@ pub fn document(file: &FileHandle) -> Result<&Value> {
 
 fn parsed(file: &FileHandle) -> Result<&Value> {
     let parse = || {
-        if file.bytes.len() > MAX_BYTES {
-            return Err(file.fault(format!("is too large for a JSON file: {} bytes", file.bytes.len())));
+        if file.length > MAX_BYTES {
+            return Err(file.fault(format!("is too large for a JSON file: {} bytes", file.length)));
         }
         serde_json::from_slice(&file.bytes).map_err(|cause| file.fault(format!("is not JSON: {cause}")))
     };

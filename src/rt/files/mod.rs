@@ -10,19 +10,22 @@ mod json;
 mod list;
 mod npy;
 mod sniff;
+mod stream;
 mod write;
 
 pub use archive::{
     check_shape, check_tensors, format as file_format, has_tensor, tensor, tensor_index, tensor_names, tensor_size,
 };
-pub use folder::{open_folder, open_folder_header};
+pub use folder::{folder_members, open_folder, open_folder_header};
 pub use json::{document, json_bool, json_float, json_has, json_int, json_len, json_str};
 pub use list::{Listed, archive_format, listed, listed_array};
 pub use npy::{read_f32, read_index};
+pub use stream::Reader;
 pub use write::{Named, model_bytes, npy_bytes, safetensors_bytes, write_atomic, write_whole};
 
 use super::aligned::Held;
 use super::error::{Error, Result, code};
+use super::tokens::{self, Tokenizer};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
@@ -38,18 +41,43 @@ pub struct FileHandle {
     /// Lower-case hex of the sha256 of the bytes.
     pub sha256: String,
     /// Our own copy in anonymous memory, not a map of the file: what was hashed is what is read, and a file that
-    /// shrinks under a map would end the process.
+    /// shrinks under a map would end the process. Of a large text or table these are the first bytes only: see `stream`.
     pub bytes: memmap2::Mmap,
+    /// How many bytes the file has.
+    pub length: u64,
     /// The files of a folder, sorted by name; a folder has no bytes of its own.
     pub members: Vec<FileHandle>,
     /// Parsed at the first question and kept, faults too.
     archive: OnceLock<Result<archive::Archive>>,
     json: OnceLock<Result<serde_json::Value>>,
+    tokenizer: OnceLock<Result<Tokenizer>>,
     /// The bytes count as memory in use.
     _held: Held,
 }
 
 impl FileHandle {
+    fn new(name: &str, path: &Path, sha256: String, length: u64, bytes: memmap2::Mmap) -> FileHandle {
+        // A header is looked at, not kept.
+        let held = Held::new(if sha256.is_empty() { 0 } else { bytes.len() });
+        FileHandle {
+            name: name.to_string(),
+            path: path.to_path_buf(),
+            sha256,
+            bytes,
+            length,
+            members: Vec::new(),
+            archive: OnceLock::new(),
+            json: OnceLock::new(),
+            tokenizer: OnceLock::new(),
+            _held: held,
+        }
+    }
+
+    /// The tokenizer that the file is.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        self.tokenizer.get_or_init(|| tokens::read(self)).as_ref().map_err(Clone::clone)
+    }
+
     pub fn is_folder(&self) -> bool {
         !self.members.is_empty()
     }
@@ -61,56 +89,43 @@ impl FileHandle {
 
     /// Bytes on disk, those of a folder's files together.
     pub fn size(&self) -> u64 {
-        self.bytes.len() as u64 + self.members.iter().map(FileHandle::size).sum::<u64>()
+        self.length + self.members.iter().map(FileHandle::size).sum::<u64>()
     }
 
     /// How messages call the file.
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         if self.name.is_empty() { format!("file `{}`", self.path.display()) } else { format!("input `{}`", self.name) }
     }
 
     /// A fault of this file; the path stands in a note.
-    fn fault(&self, message: impl std::fmt::Display) -> Error {
+    pub(super) fn fault(&self, message: impl std::fmt::Display) -> Error {
         Error::new(code::FILE, format!("{} {message}", self.shown())).note("file", self.path.display().to_string())
     }
 }
 
 /// Opens and hashes a file. `expected` is the stated sha256; `""` and `"?"` state nothing.
 pub fn open(path: &Path, expected: &str, name: &str) -> Result<FileHandle> {
-    let bytes = read_whole(path)?;
-    let sha256 = hex(&Sha256::digest(&bytes[..]));
+    let length = plain_file(path)?;
+    let (bytes, sha256, length) = match stream::head(path, length)? {
+        Some((head, sha256)) => (head, sha256, length),
+        None => {
+            let bytes = read_part(path, u64::MAX)?;
+            let (sha256, length) = (hex(&Sha256::digest(&bytes[..])), bytes.len() as u64);
+            (bytes, sha256, length)
+        }
+    };
     if !expected.is_empty() && expected != "?" && !expected.eq_ignore_ascii_case(&sha256) {
         return Err(wrong_hash(path, name, expected, &sha256));
     }
-    let (name, path) = (name.to_string(), path.to_path_buf());
-    let _held = Held::new(bytes.len());
-    Ok(FileHandle {
-        name,
-        path,
-        sha256,
-        bytes,
-        members: Vec::new(),
-        archive: OnceLock::new(),
-        json: OnceLock::new(),
-        _held,
-    })
+    Ok(FileHandle::new(name, path, sha256, length, bytes))
 }
 
 /// Opens a file for what its header says: the first bytes are read, the others stand as zeros, nothing is hashed.
 pub fn open_header(path: &Path, name: &str) -> Result<FileHandle> {
     const ENOUGH: u64 = 16 << 20;
-    let (name, path, bytes) = (name.to_string(), path.to_path_buf(), read_part(path, ENOUGH)?);
-    let (sha256, _held) = (String::new(), Held::new(0));
-    Ok(FileHandle {
-        name,
-        path,
-        sha256,
-        bytes,
-        members: Vec::new(),
-        archive: OnceLock::new(),
-        json: OnceLock::new(),
-        _held,
-    })
+    let bytes = read_part(path, ENOUGH)?;
+    let length = bytes.len() as u64;
+    Ok(FileHandle::new(name, path, String::new(), length, bytes))
 }
 
 fn wrong_hash(path: &Path, name: &str, expected: &str, found: &str) -> Error {
@@ -128,7 +143,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// To an error about a missing name: the names that there are, and the one that was probably meant.
-fn with_candidates<'a>(error: Error, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Error {
+pub fn with_candidates<'a>(error: Error, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Error {
     const SHOWN: usize = 8;
     let clean = |name: &str| name.escape_debug().to_string();
     let listed: Vec<String> = names.clone().take(SHOWN).map(clean).collect();
@@ -141,12 +156,8 @@ fn with_candidates<'a>(error: Error, name: &str, names: impl Iterator<Item = &'a
     }
 }
 
-fn read_whole(path: &Path) -> Result<memmap2::Mmap> {
-    read_part(path, u64::MAX)
-}
-
-/// Memory for the whole file, filled up to `limit`.
-fn read_part(path: &Path, limit: u64) -> Result<memmap2::Mmap> {
+/// The length of a file that can be read from one end to the other.
+fn plain_file(path: &Path) -> Result<u64> {
     let shown = path.display();
     let fault = |text: String| Error::new(code::FILE, text);
     // Asked before opening: to open a pipe would wait for its writer.
@@ -162,6 +173,14 @@ fn read_part(path: &Path, limit: u64) -> Result<memmap2::Mmap> {
     if !about.is_file() {
         return Err(fault(format!("`{shown}` is a device or a pipe, not a plain file")));
     }
+    Ok(about.len())
+}
+
+/// Memory for the whole file, filled up to `limit`.
+fn read_part(path: &Path, limit: u64) -> Result<memmap2::Mmap> {
+    plain_file(path)?;
+    let shown = path.display();
+    let fault = |text: String| Error::new(code::FILE, text);
     let mut file = File::open(path).map_err(|cause| fault(format!("cannot open `{shown}`: {cause}")))?;
     let length = file.metadata().map_err(|cause| fault(format!("cannot read `{shown}`: {cause}")))?.len();
     if length == 0 {

@@ -50,11 +50,13 @@ type Fault<'a> = &'a dyn Fn(String) -> Error;
 pub fn header(bytes: &[u8], total: usize, fault: Fault) -> Result<Header> {
     let start = header_end(bytes, fault)?;
     let claimed = claimed_shape(bytes, start, fault)?;
-    let header = NpyHeader::from_reader(bytes)
-        .map_err(|cause| fault(format!("has an npy header that cannot be read: {cause}")))?;
+    // What the crate says of a header is a page of its own.
+    let header =
+        NpyHeader::from_reader(bytes).map_err(|_| fault("has an npy header that cannot be read".to_string()))?;
     let shape: Vec<usize> = header.shape().iter().map(|&length| length as usize).collect();
-    let (stored, big_endian) = element(&header.dtype())
-        .ok_or_else(|| fault(format!("holds elements of type {}, not numbers", header.dtype().descr())))?;
+    let (stored, big_endian) = element(&header.dtype()).ok_or_else(|| {
+        fault(format!("holds elements of type {}, not numbers", header.dtype().descr().escape_debug()))
+    })?;
     let needed = claimed_bytes(&shape, stored.bytes()).filter(|_| shape == claimed);
     let needed = needed.ok_or_else(|| fault(format!("claims an array of {}", shape_shown(&claimed))))?;
     let found = total.saturating_sub(start);
@@ -112,7 +114,7 @@ fn claimed_shape(bytes: &[u8], end: usize, fault: Fault) -> Result<Vec<usize>> {
         _ => &numbers[..],
     };
     let shape: Option<Vec<usize>> = numbers.iter().map(|number| number.parse().ok()).collect();
-    let shape = shape.ok_or_else(|| fault(format!("claims an array of ({inside})")))?;
+    let shape = shape.ok_or_else(|| fault(format!("claims an array of ({})", inside.escape_debug())))?;
     match claimed_bytes(&shape, 16) {
         Some(_) => Ok(shape),
         None => Err(fault(format!("claims an array of {}", shape_shown(&shape)))),

@@ -94,7 +94,10 @@ fn folder(out: &mut String, file: &FileHandle) -> Result<()> {
     }
     match weights {
         Ok(listed) => tensors::write(out, &listed),
-        Err(error) => not_understood(out, &error),
+        Err(error) => {
+            not_understood(out, &error);
+            one_by_one(out, file);
+        }
     }
     if let Some(tokenizer) = file.member("tokenizer.json") {
         match files::document(tokenizer) {
@@ -108,6 +111,16 @@ fn folder(out: &mut String, file: &FileHandle) -> Result<()> {
         row(out, "files", &beside.join(", "));
     }
     Ok(())
+}
+
+/// The tensors of each file of a folder that does not say which of them holds the weights.
+fn one_by_one(out: &mut String, file: &FileHandle) {
+    for member in &file.members {
+        if let Ok(listed) = files::listed(member) {
+            section(out, name(member));
+            tensors::write(out, &listed);
+        }
+    }
 }
 
 /// A part that cannot be read; the others are shown all the same.

@@ -107,8 +107,12 @@ pub fn write(out: &mut String, document: &Value, listed: &[Listed]) {
     let of = |wanted: &[&str]| -> Vec<usize> {
         let is = |key: &str, one: &&str| key == *one || (one.contains('.') || is_gguf(&all)) && ends(key, one);
         let place = |one: &&str| all.iter().position(|(key, _)| is(key, one));
-        let mut found: Vec<usize> = wanted.iter().filter_map(place).collect();
-        found.dedup();
+        let mut found = Vec::new();
+        for at in wanted.iter().filter_map(place) {
+            if !found.contains(&at) {
+                found.push(at);
+            }
+        }
         found
     };
     let (main, positions) = (of(MAIN), of(POSITIONS));

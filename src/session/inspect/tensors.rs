@@ -24,9 +24,14 @@ pub fn write(out: &mut String, listed: &[Listed]) {
     }
     let total: u128 = listed.iter().map(|one| elements(&one.shape)).sum();
     section(out, &format!("tensors: {}, {} numbers in all", listed.len(), grouped(total)));
-    let widest = groups.keys().map(|(pattern, ..)| pattern.chars().count()).max().unwrap_or(0).min(60);
+    let called = |pattern: &str, group: &Group| {
+        let name = if group.numbers.len() == 1 { &group.first.name } else { pattern };
+        name.escape_debug().to_string()
+    };
+    let widest = groups.iter().map(|((pattern, ..), group)| called(pattern, group).chars().count());
+    let widest = widest.max().unwrap_or(0).min(60);
     for ((pattern, stored, lengths), group) in &groups {
-        let shown: String = pattern.escape_debug().to_string();
+        let shown = called(pattern, group);
         let of = numbers(&group.numbers);
         let not = if group.first.readable { "" } else { "   not readable here" };
         let _ = writeln!(out, "  {shown:<widest$}  {:<9} {stored:<9} {}{not}", of, shape(lengths));
@@ -63,16 +68,18 @@ fn pattern(name: &str) -> (String, Vec<&str>) {
     (name.split('.').map(&mut part).collect::<Vec<_>>().join("."), numbers)
 }
 
-/// Which numbers stand for the star: `0-11`, or how many tensors there are.
+/// Which numbers stand for the star: `0-11`, or how many tensors there are; nothing for one tensor.
 fn numbers(found: &[Vec<&str>]) -> String {
+    if found.len() == 1 {
+        return String::new();
+    }
     let single: Option<Vec<u64>> =
         found.iter().map(|numbers| if let [one] = numbers[..] { one.parse().ok() } else { None }).collect();
     let Some(mut single) = single else {
-        return if found.len() == 1 { String::new() } else { format!("{} of them", found.len()) };
+        return format!("{} of them", found.len());
     };
     single.sort_unstable();
     match (single.first(), single.last()) {
-        (Some(first), Some(last)) if first == last => first.to_string(),
         (Some(first), Some(last)) if last - first + 1 == single.len() as u64 => format!("{first}-{last}"),
         _ => format!("{} of them", single.len()),
     }
@@ -119,8 +126,8 @@ mod tests {
         let mut out = String::new();
         write(&mut out, &names);
         assert!(out.contains("tensors: 14, 1,000,164 numbers in all"), "{out}");
-        assert!(out.contains("h.*.w  0-11      float32   4 x 3\n"), "{out}");
-        assert!(out.contains("h.*.w  12        float32   4 x 5\n"), "{out}");
+        assert!(out.contains("h.*.w   0-11      float32   4 x 3\n"), "{out}");
+        assert!(out.contains("h.12.w            float32   4 x 5\n"), "{out}");
         assert!(out.contains("14 tensors of float32: 1,000,164 numbers"), "{out}");
     }
 }

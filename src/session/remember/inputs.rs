@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::store::Store;
+use crate::rt::files::folder_members;
 
 const NAME: &str = "inputs.json";
 /// More files than this are not remembered.
@@ -27,6 +28,9 @@ pub struct Identity {
     pub bytes: u64,
     modified: i128,
     changed: i128,
+    /// Of a folder: its files that count, by name.
+    #[serde(default)]
+    members: Vec<(String, Identity)>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,22 +47,29 @@ pub struct Inputs {
 }
 
 impl Identity {
-    /// `None` if the file cannot be looked at, or is no plain file.
+    /// `None` if the file cannot be looked at, or is neither a plain file nor a folder.
     pub fn of(path: &Path) -> Option<Identity> {
         let about = fs::metadata(path).ok()?;
         let time = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-        about.is_file().then(|| Identity {
+        let own = Identity {
             device: about.dev(),
             inode: about.ino(),
             bytes: about.len(),
             modified: time(about.mtime(), about.mtime_nsec()),
             changed: time(about.ctime(), about.ctime_nsec()),
-        })
+            members: Vec::new(),
+        };
+        if !about.is_dir() {
+            return about.is_file().then_some(own);
+        }
+        let one = |name: String| Some((name.clone(), Identity::of(&path.join(name))?));
+        let members: Vec<_> = folder_members(path).ok()?.into_iter().map(one).collect::<Option<_>>()?;
+        Some(Identity { bytes: members.iter().map(|(_, member)| member.bytes).sum(), members, ..own })
     }
 
     fn has_rested(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as i128);
-        self.modified.max(self.changed) + REST < now
+        self.modified.max(self.changed) + REST < now && self.members.iter().all(|(_, member)| member.has_rested())
     }
 }
 
@@ -93,5 +104,26 @@ impl Inputs {
             // Hashing again is all that it costs.
             let _ = store.keep_note(NAME, &serde_json::to_string(&self.known).unwrap_or_default());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_its_files_that_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        assert_eq!(Identity::of(folder.path()), None);
+        fs::write(path("config.json"), b"{}").unwrap();
+        fs::create_dir(path("more")).unwrap();
+        let before = Identity::of(folder.path()).unwrap();
+        assert_eq!((before.bytes, before.members.len()), (2, 1));
+        assert!(!before.has_rested());
+        let text = serde_json::to_string(&before).unwrap();
+        assert_eq!(serde_json::from_str::<Identity>(&text).unwrap(), before);
+        fs::write(path("config.json"), b"{} ").unwrap();
+        assert_ne!(Identity::of(folder.path()).unwrap().members, before.members);
     }
 }

@@ -18,7 +18,7 @@ pub fn fits(parts: &[Part]) -> bool {
 pub fn read(file: &FileHandle, parts: Vec<Part>) -> Result<Archive> {
     let mut entries = BTreeMap::new();
     for part in parts {
-        let name = part.name.trim_end_matches(".npy").to_string();
+        let name = part.name.strip_suffix(".npy").unwrap_or("").to_string();
         if !is_proper_name(&name) {
             return Err(file.fault("has an array with an empty, too long or unprintable name"));
         }

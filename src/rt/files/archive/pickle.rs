@@ -69,8 +69,8 @@ pub enum Node {
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     Known(Known),
-    Storage(Storage),
-    Tensor(Tensor),
+    Storage(Box<Storage>),
+    Tensor(Box<Tensor>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -350,7 +350,7 @@ impl<'a> Machine<'a> {
                 if word == "storage" =>
             {
                 let storage = Storage { stored, key: key.clone(), count: *count };
-                self.push(Node::Storage(storage))
+                self.push(Node::Storage(Box::new(storage)))
             }
             _ => Err("has a pickle that refers to something else than a storage".to_string()),
         }
@@ -368,7 +368,7 @@ impl<'a> Machine<'a> {
         match (callee, &args[..]) {
             (Known::RebuildTensor, [storage, offset, shape, steps, _, _, rest @ ..]) => {
                 let tensor = self.tensor([*storage, *offset, *shape, *steps], rest)?;
-                self.push(Node::Tensor(tensor))
+                self.push(Node::Tensor(Box::new(tensor)))
             }
             (Known::RebuildParameter, [data, _, _]) => {
                 self.stack.push(*data);
@@ -393,7 +393,7 @@ impl<'a> Machine<'a> {
         let plain = rest.iter().all(|&id| matches!(self.node(id), Node::None) || *self.node(id) == Node::Dict(vec![]));
         match (self.node(storage), self.node(offset), self.lengths(shape), self.lengths(steps)) {
             (Node::Storage(storage), Node::Int(offset), Some(shape), Some(steps)) if plain => {
-                Ok(Tensor { storage: storage.clone(), offset: *offset, shape, steps })
+                Ok(Tensor { storage: Storage::clone(storage), offset: *offset, shape, steps })
             }
             _ => Err("has a pickle with a tensor whose parts are of another kind".to_string()),
         }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const PICKLE: &str = "/data.pkl";
-const MAX_PICKLE: usize = 64 << 20;
+const MAX_PICKLE: usize = 16 << 20;
 /// Dictionaries nest no deeper.
 const MAX_DEPTH: usize = 32;
 /// Places that are looked at; a list that holds another twice counts it twice.

@@ -1,0 +1,159 @@
+//! A look at the pages of a Parquet column before its crate reads them: the crate makes room for whatever a page says
+//! it will have once it is uncompressed, two gigabytes at most, and nothing but the page itself says so.
+//!
+//! Only the beginning of each page's header is understood, Thrift's compact protocol as far as it takes to find the next
+//! page; everything is held against the bytes of the column.
+
+use crate::rt::error::{Error, Result, code};
+use crate::rt::files::FileHandle;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+/// Pages have a megabyte by default.
+const MAX_PAGE: i64 = 64 << 20;
+const MAX_VALUES: i64 = 16 << 20;
+/// Headers have some dozens of bytes; those with statistics of long texts have more.
+const MAX_HEADER: usize = 64 << 10;
+const MAX_DEPTH: usize = 8;
+
+/// Checks every page in `length` bytes from `start` on.
+pub fn check(file: &FileHandle, disk: &mut File, start: u64, length: u64) -> Result<()> {
+    let broken = |what: &str| file.fault(format!("is not a sound Parquet file: {what}"));
+    let end = start.checked_add(length).filter(|&end| end <= file.length);
+    let end = end.ok_or_else(|| broken("a column lies outside the file"))?;
+    let (mut at, mut bytes) = (start, vec![0; MAX_HEADER]);
+    while at < end {
+        let wanted = MAX_HEADER.min((end - at) as usize);
+        let cannot = |cause: std::io::Error| Error::new(code::FILE, format!("{}: {cause}", file.shown()));
+        disk.seek(SeekFrom::Start(at)).map_err(cannot)?;
+        disk.read_exact(&mut bytes[..wanted]).map_err(cannot)?;
+        let mut cursor = Cursor { bytes: &bytes[..wanted], at: 0 };
+        let page = cursor.page().ok_or_else(|| broken("a page has a header that cannot be read"))?;
+        let fits = (0..=MAX_PAGE).contains(&page.plain) && (0..=MAX_VALUES).contains(&page.values);
+        let next = u64::try_from(page.stored).ok().and_then(|size| (at + cursor.at as u64).checked_add(size));
+        match next.filter(|&next| fits && next <= end) {
+            Some(next) => at = next,
+            None => {
+                let what = format!("a page claims {} bytes, {} uncompressed, {} values", page.stored, page.plain, page.values);
+                return Err(broken(&what));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the header of a page says.
+#[derive(Default)]
+struct Page {
+    plain: i64,
+    stored: i64,
+    values: i64,
+}
+
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Cursor<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        self.at += 1;
+        self.bytes.get(self.at - 1).copied()
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn signed(&mut self) -> Option<i64> {
+        self.varint().map(|raw| (raw >> 1) as i64 ^ -((raw & 1) as i64))
+    }
+
+    fn pass(&mut self, count: u64) -> Option<()> {
+        self.at = self.at.checked_add(usize::try_from(count).ok()?)?;
+        (self.at <= self.bytes.len()).then_some(())
+    }
+
+    /// The next field of a structure, its number and its type; type 0 is the end.
+    fn field(&mut self, last: &mut i64) -> Option<(i64, u8)> {
+        let head = self.byte()?;
+        if head == 0 {
+            return Some((0, 0));
+        }
+        *last = match head >> 4 {
+            0 => self.signed()?,
+            step => *last + i64::from(step),
+        };
+        Some((*last, head & 0x0f))
+    }
+
+    fn page(&mut self) -> Option<Page> {
+        let (mut page, mut last) = (Page::default(), 0);
+        loop {
+            match self.field(&mut last)? {
+                (_, 0) => return Some(page),
+                (2, 5) => page.plain = self.signed()?,
+                (3, 5) => page.stored = self.signed()?,
+                // The headers of the kinds of pages; all begin with the number of values.
+                (5 | 7 | 8, 12) => page.values = page.values.max(self.values()?),
+                (_, kind) => self.skip(kind, 0)?,
+            }
+        }
+    }
+
+    fn values(&mut self) -> Option<i64> {
+        let (mut values, mut last) = (0, 0);
+        loop {
+            match self.field(&mut last)? {
+                (_, 0) => return Some(values),
+                (1, 5) => values = self.signed()?,
+                (_, kind) => self.skip(kind, 1)?,
+            }
+        }
+    }
+
+    fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        match kind {
+            1 | 2 => Some(()),
+            3 => self.pass(1),
+            4..=6 => self.varint().map(drop),
+            7 => self.pass(8),
+            8 => {
+                let length = self.varint()?;
+                self.pass(length)
+            }
+            9 | 10 => {
+                let head = self.byte()?;
+                let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
+                // Each item takes a byte at least, flags too.
+                (count <= self.bytes.len() as u64).then_some(())?;
+                (0..count).try_for_each(|_| match head & 0x0f {
+                    1 | 2 => self.pass(1),
+                    kind => self.skip(kind, depth + 1),
+                })
+            }
+            12 => {
+                let mut last = 0;
+                loop {
+                    match self.field(&mut last)? {
+                        (_, 0) => return Some(()),
+                        (_, kind) => self.skip(kind, depth + 1)?,
+                    }
+                }
+            }
+            // Maps stand in no header of a page.
+            _ => None,
+        }
+    }
+}
