@@ -200,15 +200,15 @@ fn a_model_with_a_wrong_configuration() {
     };
     refused(&changed("\"n_head\"", "\"heads\""), 1, "R008", &["input `c`", "`n_head`"]);
     let layers = config.split("\"n_layer\": ").nth(1).unwrap().split([',', '\n', '}']).next().unwrap();
-    refused(
-        &changed(&format!("\"n_layer\": {layers}"), "\"n_layer\": 40"),
-        1,
-        "R008",
-        &["input `w`", "no tensor", "h."],
-    );
+    refused(&changed(&format!("\"n_layer\": {layers}"), "\"n_layer\": 40"), 1, "R008", &["input `w`", "lacks", "h.4."]);
     let heads = config.split("\"n_head\": ").nth(1).unwrap().split([',', '\n', '}']).next().unwrap();
-    refused(&changed(&format!("\"n_head\": {heads}"), "\"n_head\": 7"), 1, "R003", &["a.exp"]);
-    refused(&changed(&format!("\"n_head\": {heads}"), "\"n_head\": 0"), 1, "R003", &[]);
+    refused(
+        &changed(&format!("\"n_head\": {heads}"), "\"n_head\": 7"),
+        1,
+        "R011",
+        &["a.exp", "`n_embd`", "`n_head`, 7"],
+    );
+    refused(&changed(&format!("\"n_head\": {heads}"), "\"n_head\": 0"), 1, "R011", &["`n_head`, 0"]);
 }
 
 #[test]

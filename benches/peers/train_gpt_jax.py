@@ -69,7 +69,7 @@ SEEN = jnp.tril(jnp.ones((CTX, CTX), bool))
 
 
 def forward(p, tokens, ids, scheme):
-    x = p["emb"][tokens]
+    x = p["emb"][tokens] * (D**0.5 if scheme == "sinusoidal" else 1.0)
     place = sinusoids(ids) if scheme == "sinusoidal" else p["pos"][ids] if "pos" in p else None
     if scheme in ("learned", "learned_offset", "sinusoidal"):
         x = x + place

@@ -40,7 +40,7 @@ def main():
     for site, value in sites.items():
         attention = site.startswith(KEPT) and not site.endswith("hook_v")
         if site == "logits" or site.endswith("hook_resid_pre") or attention:
-            stored[site] = value.astype(np.float32)
+            stored[site] = np.ascontiguousarray(value, np.float32)  # the writer takes memory as it lies
     save_file(stored, HERE / "real" / "minilm.safetensors")
 
 
