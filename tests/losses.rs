@@ -167,8 +167,16 @@ fn under_scheme(settings: &str, has_table: bool) {
     );
     let positions = widened("stdlib/positions.exp", &["divided"]);
     let names: Vec<_> = GPT.into_iter().filter(|(name, _)| has_table || *name != "pos_emb").collect();
-    let text = replaced(&source("tests/gradients/small.exp"), "small.settings(\"learned\")", &format!("small.settings({settings})"));
-    let text = if has_table { text } else { text.replace("pos_emb: pos_emb, ", "").replace("pos_emb: p.pos_emb", "pos_emb: 0.0") };
+    let text = replaced(
+        &source("tests/gradients/small.exp"),
+        "small.settings(\"learned\")",
+        &format!("small.settings({settings})"),
+    );
+    let text = if has_table {
+        text
+    } else {
+        text.replace("pos_emb: pos_emb, ", "").replace("pos_emb: p.pos_emb", "pos_emb: 0.0")
+    };
     compare_text(&format!("small GPT, {settings}"), text, &[("wide.exp", wide), ("positions.exp", positions)], &names);
 }
 
