@@ -71,7 +71,7 @@ pub fn table(out: &mut String) {
 
 /// What a tokenizer is, as it was read.
 pub fn tokenizer(out: &mut String, tokenizer: &Tokenizer) {
-    section(out, "tokenizer");
+    section(out, "tokenizer, as read");
     row(out, "tokens", &tensors::grouped(tokenizer.size() as u128));
     let special = tokenizer.special();
     let mut shown: Vec<String> = special.iter().take(SHOWN).map(|name| name.escape_debug().to_string()).collect();
