@@ -54,7 +54,7 @@ impl<'a> Arrow<'a> {
         let reader = file.reader()?;
         let mut made = Arrow { file, reader, wanted, column: None, ready: VecDeque::new(), rows: 0, ended: false };
         if file.bytes.starts_with(b"ARROW1") {
-            made.take(8)?;
+            Arrow::take(&mut made, 8)?;
         }
         Ok(made)
     }
