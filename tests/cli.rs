@@ -457,6 +457,10 @@ fn inspect_shows_what_files_hold() {
     inspect("tokens.npy").expect(0, &["NumPy", "2 x 2", "uint8", "0 to 9"]);
     folder.file("old.pt", fixture("old.pt"));
     inspect("old.pt").expect(1, &["R008", "pickle by itself", "save it again"]);
+    folder.file("a.jsonl", "{\"text\": \"a\", \"year\": 1}\n{\"text\": \"b\", \"year\": 2}\n");
+    inspect("a.jsonl").expect(0, &["JSON lines", "lines", "2", "year", "a number"]);
+    folder.file("a.txt", "one\ntwo");
+    inspect("a.txt").expect(0, &["text", "lines", "2", "letters", "7"]);
     inspect("absent").expect(1, &["R008", "there is no file"]);
     folder.locus(&["inspect"]).expect(2, &["PATH"]);
 

@@ -82,8 +82,7 @@ fn plain_text<'a>(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Documents<
 }
 
 fn needs_column(file: &FileHandle, what: &str) -> Error {
-    file.fault(format!("is {what}: the documents are one of its columns"))
-        .help("name the column:  column: \"text\"")
+    file.fault(format!("is {what}: the documents are one of its columns")).help("name the column:  column: \"text\"")
 }
 
 /// Bytes of a document as text.

@@ -162,7 +162,9 @@ mod tests {
         assert!(json_bool(&file, "a.c.d.1").unwrap());
         assert_eq!(json_len(&file, "a.c.d").unwrap(), 2);
         assert!(json_has(&file, "a.c.d.1").unwrap() && !json_has(&file, "a.c.d.2").unwrap());
-        assert!(!json_has(&file, "none").unwrap() && !json_has(&file, "").unwrap() && !json_has(&file, "a..b").unwrap());
+        assert!(
+            !json_has(&file, "none").unwrap() && !json_has(&file, "").unwrap() && !json_has(&file, "a..b").unwrap()
+        );
         let error = json_int(&file, "a.d.b").unwrap_err();
         assert_eq!(error.message, "input `m` has no `d.b` in `a`");
         assert_eq!(json_int(&file, "a.b.d").unwrap_err().message, "input `m` has no `a.b.d`");

@@ -3,6 +3,7 @@
 
 mod settings;
 mod tensors;
+mod texts;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -21,9 +22,15 @@ pub fn text(path: &Path) -> Result<String> {
     match files::file_format(&file)? {
         "npy" => array(&mut out, &file)?,
         "json" => json(&mut out, &file)?,
-        "text" => lines(&mut out, &file),
+        "text" => texts::plain(&mut out, &file)?,
+        "parquet" | "arrow" => texts::table(&mut out),
         "folder" => folder(&mut out, &file)?,
+        // llama2.c's tokenizers have no mark of their own.
+        "unknown" if file.tokenizer().is_ok() => {}
         _ => archive(&mut out, &file)?,
+    }
+    if let Ok(tokenizer) = file.tokenizer() {
+        texts::tokenizer(&mut out, tokenizer);
     }
     Ok(out)
 }
@@ -155,18 +162,15 @@ fn array(out: &mut String, file: &FileHandle) -> Result<()> {
 }
 
 fn json(out: &mut String, file: &FileHandle) -> Result<()> {
-    let document = files::document(file)?;
+    let document = match files::document(file) {
+        Ok(document) => document,
+        Err(_) if texts::lines(out, file)? => return Ok(()),
+        Err(error) => return Err(error),
+    };
     if settings::is_tokenizer(document) {
         settings::tokenizer(out, document);
     } else {
         settings::write(out, document, &[]);
     }
     Ok(())
-}
-
-fn lines(out: &mut String, file: &FileHandle) {
-    let text = String::from_utf8_lossy(&file.bytes);
-    section(out, "text");
-    row(out, "lines", &text.lines().count().to_string());
-    row(out, "letters", &text.chars().count().to_string());
 }

@@ -202,7 +202,7 @@ pub fn tokenizer(out: &mut String, document: &Value) {
         _ => "none".to_string(),
     };
     let model = document.get("model");
-    section(out, "tokenizer");
+    section(out, "tokenizer, as written");
     row(out, "model", &kind(model));
     row(out, "vocabulary", &count(model.and_then(|model| model.get("vocab"))));
     row(out, "merges", &count(model.and_then(|model| model.get("merges"))));
