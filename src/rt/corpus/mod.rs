@@ -5,7 +5,7 @@
 
 mod arrow;
 mod build;
-mod flat;
+mod flatbuffers;
 mod lines;
 mod pages;
 mod parquet;
@@ -18,7 +18,7 @@ use super::files::FileHandle;
 use super::tokens::MAX_TEXT;
 use arrow::Arrow;
 use lines::Lines;
-use parquet::Parquet;
+use self::parquet::Parquet;
 use plain::Plain;
 
 /// One document as a file has it.
