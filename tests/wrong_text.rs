@@ -44,7 +44,17 @@ fn gguf(model: &str) -> Vec<u8> {
     };
     let mut names: Vec<String> = ["<unk>", "<s>", "a", "b", "ab", "Ġ", "Ġab", "▁a", "▁"].map(String::from).to_vec();
     names.extend((0..256).map(|byte| format!("<0x{byte:02X}>")));
-    let kinds = (0..names.len()).map(|id| if id < 2 { 3i32 } else if id < 9 { 1 } else { 6 }.to_le_bytes().to_vec());
+    let kinds = (0..names.len()).map(|id| {
+        if id < 2 {
+            3i32
+        } else if id < 9 {
+            1
+        } else {
+            6
+        }
+        .to_le_bytes()
+        .to_vec()
+    });
     let scores = (0..names.len()).map(|id| (-(id as f32)).to_le_bytes().to_vec());
     let merges = ["a b", "Ġ ab"].map(text).to_vec();
     let settings = [
@@ -55,7 +65,8 @@ fn gguf(model: &str) -> Vec<u8> {
         list("tokenizer.ggml.scores", 6, scores.collect()),
         list("tokenizer.ggml.merges", 8, merges),
     ];
-    let head = [&b"GGUF"[..], &3u32.to_le_bytes(), &0u64.to_le_bytes(), &(settings.len() as u64).to_le_bytes()].concat();
+    let head =
+        [&b"GGUF"[..], &3u32.to_le_bytes(), &0u64.to_le_bytes(), &(settings.len() as u64).to_le_bytes()].concat();
     [head, settings.concat()].concat()
 }
 

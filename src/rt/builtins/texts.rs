@@ -1,8 +1,8 @@
 //! Text as tokens and back: single texts, lists of them, and the documents of a file as one stream.
 
-use super::super::ctx::Ctx;
 use super::super::aligned::Aligned;
 use super::super::corpus::{self, Document, Plan, Wanted};
+use super::super::ctx::Ctx;
 use super::super::error::Result;
 use super::super::files::FileHandle;
 use super::super::table::Builtin;

@@ -52,8 +52,7 @@ pub struct Arrow<'a> {
 impl<'a> Arrow<'a> {
     pub fn new(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Arrow<'a>> {
         let reader = file.reader()?;
-        let mut made =
-            Arrow { file, reader, wanted, column: None, ready: VecDeque::new(), rows: 0, ended: false };
+        let mut made = Arrow { file, reader, wanted, column: None, ready: VecDeque::new(), rows: 0, ended: false };
         if file.bytes.starts_with(b"ARROW1") {
             made.pull(8)?;
         }
@@ -145,7 +144,8 @@ impl<'a> Arrow<'a> {
         };
         let (mut nodes_before, mut buffers_before) = (0, 0);
         for field in &fields[..place] {
-            let (nodes, buffers) = counts(field, 0).ok_or_else(|| self.fault("a column has a type that is not known"))?;
+            let (nodes, buffers) =
+                counts(field, 0).ok_or_else(|| self.fault("a column has a type that is not known"))?;
             nodes_before += nodes;
             buffers_before += buffers;
         }
@@ -165,7 +165,9 @@ impl<'a> Arrow<'a> {
         };
         if !fits || field.table(4).is_some() {
             let needed = if self.wanted.ids { "lists of whole numbers" } else { "text" };
-            return Err(self.file.fault(format!("has a column `{}` that does not hold {needed}", wanted.escape_debug())));
+            return Err(self
+                .file
+                .fault(format!("has a column `{}` that does not hold {needed}", wanted.escape_debug())));
         }
         Ok(Column { nodes_before, buffers_before, large, items: items.filter(|_| self.wanted.ids) })
     }

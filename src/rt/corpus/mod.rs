@@ -13,12 +13,12 @@ mod plain;
 
 pub use build::{Flat, Plan, flat};
 
+use self::parquet::Parquet;
 use super::error::{Error, Result};
 use super::files::FileHandle;
 use super::tokens::MAX_TEXT;
 use arrow::Arrow;
 use lines::Lines;
-use self::parquet::Parquet;
 use plain::Plain;
 
 /// One document as a file has it.
@@ -82,8 +82,7 @@ fn plain_text<'a>(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Documents<
 }
 
 fn needs_column(file: &FileHandle, what: &str) -> Error {
-    file.fault(format!("is {what}: the documents are one of its columns"))
-        .help("name the column:  column: \"text\"")
+    file.fault(format!("is {what}: the documents are one of its columns")).help("name the column:  column: \"text\"")
 }
 
 /// Bytes of a document as text.

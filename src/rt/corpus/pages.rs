@@ -34,7 +34,8 @@ pub fn check(file: &FileHandle, disk: &mut File, start: u64, length: u64) -> Res
         match next.filter(|&next| fits && next <= end) {
             Some(next) => at = next,
             None => {
-                let what = format!("a page claims {} bytes, {} uncompressed, {} values", page.stored, page.plain, page.values);
+                let what =
+                    format!("a page claims {} bytes, {} uncompressed, {} values", page.stored, page.plain, page.values);
                 return Err(broken(&what));
             }
         }

@@ -169,7 +169,8 @@ fn find(file: &FileHandle, reader: &SerializedFileReader<File>, wanted: Wanted) 
     let own: Vec<usize> = (0..schema.num_columns()).filter(|&at| root(at) == wanted.column).collect();
     let name = wanted.column.escape_debug();
     let Some(&at) = own.first() else {
-        let names: Vec<String> = schema.root_schema().get_fields().iter().map(|field| field.name().to_string()).collect();
+        let names: Vec<String> =
+            schema.root_schema().get_fields().iter().map(|field| field.name().to_string()).collect();
         let error = file.fault(format!("has no column `{name}`"));
         return Err(with_candidates(error, wanted.column, names.iter().map(String::as_str)));
     };

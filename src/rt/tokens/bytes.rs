@@ -33,7 +33,9 @@ pub fn of_name(name: &str) -> Option<Vec<u8>> {
 /// The byte of a token that stands for one byte where no piece fits: `<0x0A>`.
 pub fn fallback(name: &str) -> Option<u8> {
     let digits = name.strip_prefix("<0x")?.strip_suffix('>')?;
-    (digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())).then(|| u8::from_str_radix(digits, 16).ok()).flatten()
+    (digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+        .then(|| u8::from_str_radix(digits, 16).ok())
+        .flatten()
 }
 
 #[cfg(test)]

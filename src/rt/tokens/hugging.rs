@@ -53,7 +53,8 @@ impl Hugging {
             }
         }
         let read = guarded(|| tokenizers::Tokenizer::from_bytes(bytes));
-        let mut own = read.ok_or("is a tokenizer.json with parts that do not fit together")?.map_err(|c| unreadable(&c))?;
+        let mut own =
+            read.ok_or("is a tokenizer.json with parts that do not fit together")?.map_err(|c| unreadable(&c))?;
         if let ModelWrapper::BPE(model) = own.get_model()
             && model.dropout.is_some_and(|share| share > 0.0)
         {
@@ -162,9 +163,7 @@ mod tests {
 
     #[test]
     fn growth_is_counted_through_sequences() {
-        let rule = |pattern: &str, content: &str| {
-            serde_json::json!({ "type": "Replace", "pattern": { "String": pattern }, "content": content })
-        };
+        let rule = |pattern: &str, content: &str| serde_json::json!({ "type": "Replace", "pattern": { "String": pattern }, "content": content });
         assert_eq!(growth(&rule(" ", "\u{2581}")), 3);
         assert_eq!(growth(&rule("\u{2581}", " ")), 1);
         let twice = serde_json::json!({ "type": "Sequence", "normalizers": [rule("a", "aa"), rule("a", "aaaa")] });

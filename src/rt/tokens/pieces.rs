@@ -109,9 +109,11 @@ impl Pieces {
         for part in parts.iter().filter(|part| part.length > 0) {
             match part.token {
                 Some(token) => ids.push(token),
-                None => ids.extend(spaced.as_bytes()[part.at..part.at + part.length].iter().filter_map(|&byte| {
-                    self.fallback.get(byte as usize).copied().flatten().or(self.unknown)
-                })),
+                None => ids.extend(
+                    spaced.as_bytes()[part.at..part.at + part.length]
+                        .iter()
+                        .filter_map(|&byte| self.fallback.get(byte as usize).copied().flatten().or(self.unknown)),
+                ),
             }
         }
     }
