@@ -5,7 +5,7 @@
 //! lists of whole numbers, without compression and without a dictionary; anything else is refused by name. The layout is
 //! that of Arrow's specification (Columnar.rst, Message.fbs, Schema.fbs).
 
-use super::flat::{Buffers, Table};
+use super::flatbuffers::{Buffers, Table};
 use super::{Document, MAX_TEXT, Wanted};
 use crate::rt::error::{Error, Result};
 use crate::rt::files::{FileHandle, Reader, with_candidates};
@@ -54,7 +54,7 @@ impl<'a> Arrow<'a> {
         let reader = file.reader()?;
         let mut made = Arrow { file, reader, wanted, column: None, ready: VecDeque::new(), rows: 0, ended: false };
         if file.bytes.starts_with(b"ARROW1") {
-            Arrow::take(&mut made, 8)?;
+            made.pull(8)?;
         }
         Ok(made)
     }
@@ -64,7 +64,7 @@ impl<'a> Arrow<'a> {
     }
 
     /// The next bytes; an error where the file ends before.
-    fn take(&mut self, count: usize) -> Result<Vec<u8>> {
+    fn pull(&mut self, count: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; count];
         let mut filled = 0;
         while filled < count {
@@ -83,12 +83,12 @@ impl<'a> Arrow<'a> {
         if read == 0 {
             return Ok(None);
         }
-        let rest = self.take(4 - read)?;
+        let rest = self.pull(4 - read)?;
         first[read..].copy_from_slice(&rest);
         let mut length = u32::from_le_bytes(first);
         // Files of before 2019 lack the mark in front of the length.
         if length == u32::MAX {
-            let next = self.take(4)?;
+            let next = self.pull(4)?;
             length = u32::from_le_bytes([next[0], next[1], next[2], next[3]]);
         }
         match length as usize {
@@ -96,7 +96,7 @@ impl<'a> Arrow<'a> {
             length if length > MAX_HEADER || length as u64 > self.file.length => {
                 Err(self.fault(format!("a message claims a header of {length} bytes")))
             }
-            length => self.take(length).map(Some),
+            length => self.pull(length).map(Some),
         }
     }
 
@@ -114,16 +114,16 @@ impl<'a> Arrow<'a> {
             SCHEMA => {
                 let column = self.schema(&body)?;
                 self.column = Some(column);
-                self.take(length)?;
+                self.pull(length)?;
             }
             BATCH => {
                 let column = self.column.clone().ok_or_else(|| self.fault("it has rows before it says its columns"))?;
-                let bytes = self.take(length)?;
+                let bytes = self.pull(length)?;
                 let found = self.batch(&column, &body, &bytes)?;
                 self.ready.extend(found);
             }
             // The dictionary of another column: a column that has one itself was refused with the schema.
-            DICTIONARY => drop(self.take(length)?),
+            DICTIONARY => drop(self.pull(length)?),
             other => return Err(self.fault(format!("a message is of kind {other}"))),
         }
         Ok(true)

@@ -5,7 +5,7 @@
 
 mod arrow;
 mod build;
-mod flat;
+mod flatbuffers;
 mod lines;
 mod pages;
 mod parquet;
@@ -13,12 +13,12 @@ mod plain;
 
 pub use build::{Flat, Plan, flat};
 
+use self::parquet::Parquet;
 use super::error::{Error, Result};
 use super::files::FileHandle;
 use super::tokens::MAX_TEXT;
 use arrow::Arrow;
 use lines::Lines;
-use parquet::Parquet;
 use plain::Plain;
 
 /// One document as a file has it.
