@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
 # Trains the five small models, several at once, and the same in JAX where a Python with JAX is named.
 #
-#   examples/models/make.sh [--steps N] [--jobs N] [--threads N] [--out FOLDER] [--jax PYTHON] [SCHEME ..]
+#   examples/models/make.sh [--steps N] [--set NAME=VALUE] [--jobs N] [--threads N] [--out FOLDER] [--jax PYTHON] [SCHEME ..]
 #
 # LOCUS is the binary (target/release/locus if nothing is said). Each scheme writes FOLDER/SCHEME/: model.safetensors,
-# config.json, loss.npy, loss.svg, what it printed, and the record of the run. A run that was interrupted goes on where it
+# config.json, loss.npy, loss.svg, and the record of the run. A run that was interrupted goes on where it
 # stopped when this is run again; checkpoints are kept in LOCUS_CACHE. With --jax, first/, starts.npy and ids.npy
 # hold what JAX starts from, jax.json what it found, jax.loss.npy its losses.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 locus=${LOCUS:-$root/target/release/locus}
-steps=() jobs=1 threads=() out=$here jax= schemes=()
+settings=() jobs=1 threads=() out=$here jax= schemes=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --steps) steps=(--set "steps=$2"); shift 2 ;;
+    --steps) settings+=(--set "steps=$2"); shift 2 ;;
+    --set) settings+=(--set "$2"); shift 2 ;;
     --jobs) jobs=$2; shift 2 ;;
     --threads) threads=(--threads "$2"); shift 2 ;;
     --out) out=$2; shift 2 ;;
@@ -30,9 +31,10 @@ train() {
   local peers=()
   [ -z "$jax" ] || peers=(--set for_peers=true)
   echo "$scheme: training"
-  "$locus" run --out "$to" "${threads[@]}" "${steps[@]}" "${peers[@]}" --set "scheme=$scheme" \
+  "$locus" run --out "$to" "${threads[@]}" "${settings[@]}" "${peers[@]}" --set "scheme=$scheme" \
     "$root/examples/train_gpt.exp" >"$to/printed.txt" 2>"$to/errors.txt" || { cat "$to/errors.txt" >&2; return 1; }
   grep "held-out loss" "$to/printed.txt"
+  rm "$to/printed.txt" "$to/errors.txt"
 }
 
 for scheme in "${schemes[@]}"; do
