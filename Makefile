@@ -31,6 +31,7 @@ test: build
 # Everything at full size, for an idle machine and an hour.
 check-full: build
 	.ci/test full
+	.ci/smollm2
 	$(BINARY) verify --out out/check-full $(wildcard examples/*.exp)
 	cargo bench --bench engine
 
