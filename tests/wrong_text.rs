@@ -152,17 +152,18 @@ fn whatever_the_bytes_are_an_error_or_a_sound_value_comes_of_them() {
     let data = |name: &str| fs::read(root().join(name)).unwrap();
     let table = |name: &str| data(&format!("tests/run/data/{name}"));
     type Use = fn(&std::path::Path) -> Result<()>;
-    let kinds: Vec<(&str, Vec<u8>, Use)> = vec![
-        ("tokenizer.json", data("examples/data/tokenizer.json"), tokenize),
-        ("tok512.bin", table("tok512.bin"), tokenize),
-        ("bytes.gguf", gguf("gpt2"), tokenize),
-        ("pieces.gguf", gguf("llama"), tokenize),
-        ("a.jsonl", table("addresses.jsonl"), |path| read(path, "text", false)),
-        ("a.txt", table("lines.txt"), |path| read(path, "", false)),
-        ("a.arrow", table("addresses.arrow"), |path| read(path, "text", false)),
-        ("b.arrow", table("addresses.arrow"), |path| read(path, "input_ids", true)),
-        ("a.parquet", table("addresses.parquet"), |path| read(path, "text", false)),
-        ("b.parquet", table("addresses.parquet"), |path| read(path, "input_ids", true)),
+    let kind = |name: &'static str, whole: Vec<u8>, judge: Use| (name, whole, judge);
+    let kinds = [
+        kind("tokenizer.json", data("examples/data/tokenizer.json"), tokenize),
+        kind("tok512.bin", table("tok512.bin"), tokenize),
+        kind("bytes.gguf", gguf("gpt2"), tokenize),
+        kind("pieces.gguf", gguf("llama"), tokenize),
+        kind("a.jsonl", table("addresses.jsonl"), |path| read(path, "text", false)),
+        kind("a.txt", table("lines.txt"), |path| read(path, "", false)),
+        kind("a.arrow", table("addresses.arrow"), |path| read(path, "text", false)),
+        kind("b.arrow", table("addresses.arrow"), |path| read(path, "input_ids", true)),
+        kind("a.parquet", table("addresses.parquet"), |path| read(path, "text", false)),
+        kind("b.parquet", table("addresses.parquet"), |path| read(path, "input_ids", true)),
     ];
     let folder = tempfile::tempdir().unwrap();
     for (name, whole, judge) in kinds {

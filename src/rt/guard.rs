@@ -10,3 +10,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }
+
+/// The beginning of such a crate's message, on one line: it may quote the file, whatever stands there.
+pub fn short(cause: &dyn std::fmt::Display) -> String {
+    let text = cause.to_string();
+    let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(200).collect();
+    if line.len() < text.len() { format!("{line}...") } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_stay_short_and_on_one_line() {
+        assert_eq!(short(&"no\ngood"), "no good");
+        assert_eq!(short(&"a".repeat(1000)), format!("{}...", "a".repeat(200)));
+    }
+}

@@ -5,6 +5,7 @@
 use super::{Document, MAX_TEXT, Wanted};
 use crate::rt::error::{Error, Result};
 use crate::rt::files::{FileHandle, Reader, with_candidates};
+use crate::rt::guard::short;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -82,7 +83,7 @@ impl<'a> Lines<'a> {
         let mut json = serde_json::Deserializer::from_slice(line);
         let read = Field(name).deserialize(&mut json).and_then(|read| json.end().map(|()| read));
         let (found, others) = read.map_err(|cause| {
-            self.fault(format!("is not JSON lines: {cause}")).help("JSON lines have one object a line")
+            self.fault(format!("is not JSON lines: {}", short(&cause))).help("JSON lines have one object a line")
         })?;
         let found = found.ok_or_else(|| {
             let error = self.fault(format!("has no field `{}`", name.escape_debug()));

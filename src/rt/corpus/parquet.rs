@@ -6,7 +6,7 @@
 use super::{Document, MAX_TEXT, Wanted, pages};
 use crate::rt::error::{Error, Result};
 use crate::rt::files::{FileHandle, with_candidates};
-use crate::rt::guard::guarded;
+use crate::rt::guard::{guarded, short};
 use ::parquet::basic::{Compression, Type};
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::{ByteArray, DataType};
@@ -197,10 +197,7 @@ fn broken(file: &FileHandle, what: &str) -> Error {
 fn called<T>(file: &FileHandle, work: impl FnOnce() -> ::parquet::errors::Result<T>) -> Result<T> {
     match guarded(work) {
         Some(Ok(done)) => Ok(done),
-        Some(Err(cause)) => {
-            let text: String = cause.to_string().chars().filter(|letter| !letter.is_control()).take(200).collect();
-            Err(broken(file, &text))
-        }
+        Some(Err(cause)) => Err(broken(file, &short(&cause))),
         None => Err(broken(file, "its parts do not fit together")),
     }
 }

@@ -145,7 +145,8 @@ fn hex(bytes: &[u8]) -> String {
 /// To an error about a missing name: the names that there are, and the one that was probably meant.
 pub fn with_candidates<'a>(error: Error, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Error {
     const SHOWN: usize = 8;
-    let clean = |name: &str| name.escape_debug().to_string();
+    // Names come from files, which may hold anything.
+    let clean = |name: &str| name.chars().take(80).collect::<String>().escape_debug().to_string();
     let listed: Vec<String> = names.clone().take(SHOWN).map(clean).collect();
     let more = names.clone().count() - listed.len();
     let rest = if more == 0 { String::new() } else { format!(" and {more} more") };

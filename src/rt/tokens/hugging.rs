@@ -6,7 +6,7 @@
 
 use super::bytes;
 use crate::rt::error::{Error, Result, code};
-use crate::rt::guard::guarded;
+use crate::rt::guard::{guarded, short};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -115,13 +115,6 @@ fn failed(what: &str) -> Error {
 
 fn refused(what: &str, cause: &dyn std::fmt::Display) -> Error {
     Error::new(code::FILE, format!("the tokenizer cannot {what}: {}", short(cause)))
-}
-
-/// The beginning of somebody else's message, on one line: it may quote the file.
-fn short(cause: &dyn std::fmt::Display) -> String {
-    let text = cause.to_string();
-    let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(200).collect();
-    if line.len() < text.len() { format!("{line}...") } else { line }
 }
 
 /// How many times longer the `Replace` rules in a part of the file may make a text, one after another.
