@@ -4,16 +4,7 @@ mod common;
 
 use common::{programs, run};
 use locus::session::EngineKind;
-use std::path::{Path, PathBuf};
-
-/// Neighbours of the programs, which state nothing themselves.
-const SHARED: &[&str] = &["_compare.exp"];
-
-fn checked() -> Vec<PathBuf> {
-    let mut found = programs("tests/reference");
-    found.retain(|path| !SHARED.iter().any(|name| path.ends_with(name)));
-    found
-}
+use std::path::Path;
 
 /// What keeps a program from holding on that engine.
 fn fault(path: &Path, engine: EngineKind) -> Option<String> {

@@ -167,7 +167,7 @@ mod tests {
         );
         let error = json_int(&file, "a.d.b").unwrap_err();
         assert_eq!(error.message, "input `m` has no `d.b` in `a`");
-        assert_eq!(json_int(&file, "a.b.d").unwrap_err().message, "input `m` has no `a.b.d`");
+        assert_eq!(json_int(&file, "a.b.d").unwrap_err().message, "input `m` has no `d` in `a.b`");
     }
 
     #[test]
