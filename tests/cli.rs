@@ -384,6 +384,26 @@ fn a_plan_follows_from_the_text_and_runs_nothing() {
     assert!(!ran.out.lines().any(|line| line == "ran"), "{ran:?}");
 }
 
+/// The optimiser must not take a fault for granted that the program would have met.
+#[test]
+fn a_replacement_that_does_not_fit_is_refused_by_every_engine() {
+    let folder = Folder::new();
+    let model = "axis batch = 2, d = 2\naxis some\nfn forward(x: f64[batch, d]) -> f64[batch, d] {\n  \
+        site before = x * 1.0\n  before * 2.0\n}\nlet model = { forward: fn(x) => forward(x) }\n\
+        let x = [b in batch, i in d => float(int(b) + int(i))]\n\
+        fn half(x: f64[batch, d]) -> f64[batch, d] { x[batch -> some: 0..1][some -> batch] }\n";
+    let beyond =
+        "let changed = with model { before[d: 9] = fn(h) => [b in batch => 7.0] }\nprint(\"{changed.forward(x)}\")\n";
+    let shorter = "let changed = with model { before = fn(h) => half(x) }\nprint(\"{changed.forward(x)}\")\n";
+    for (part, code) in [(beyond, "R004"), (shorter, "R003")] {
+        folder.file("a.exp", format!("{model}{part}"));
+        for engine in ["jit", "interp", "interp-unoptimised"] {
+            let ran = folder.locus(&["run", "--engine", engine, "a.exp"]).expect(1, &[code]);
+            assert_eq!(ran.out, "", "{engine}");
+        }
+    }
+}
+
 #[test]
 fn tokenize_shows_tokens_gives_ids_and_reads_them_back() {
     let folder = Folder::new();

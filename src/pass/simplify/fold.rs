@@ -50,8 +50,9 @@ fn identity(function: &Function, op: ScalarOp, args: &[LocalId], values: &[Optio
         // Adding or subtracting 0 is left alone for floats: it turns -0 into 0.
         Add | Sub if is(1, 0.0) && function.ty(args[1]).dtype() == Some(DType::I64) => Some(args[0]),
         Add if is(0, 0.0) && function.ty(args[0]).dtype() == Some(DType::I64) => Some(args[1]),
-        Where if values[0] == Some(&Const::Bool(true)) => Some(args[1]),
-        Where if values[0] == Some(&Const::Bool(false)) => Some(args[2]),
+        // A tensor that is not chosen still says how long the chosen one has to be.
+        Where if values[0] == Some(&Const::Bool(true)) && function.ty(args[2]).is_scalar() => Some(args[1]),
+        Where if values[0] == Some(&Const::Bool(false)) && function.ty(args[1]).is_scalar() => Some(args[2]),
         Where if args[1] == args[2] => Some(args[1]),
         And | Or | Min | Max if args[0] == args[1] => Some(args[0]),
         Cast(to) if function.ty(args[0]).dtype() == Some(to) => Some(args[0]),

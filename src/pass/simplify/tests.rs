@@ -50,6 +50,19 @@ fn integer_overflow_is_not_folded_and_division_rounds_down() {
 }
 
 #[test]
+fn a_choice_that_is_known_keeps_the_length_of_the_other() {
+    let chosen = |other: Type| {
+        simplified(&[("x", tensor(F, "ab")), ("y", other)], |b, p| {
+            let one = b.int(1);
+            let always = b.elem(ScalarOp::Eq, &[one, one]);
+            vec![b.elem(ScalarOp::Where, &[always, p[0], p[1]])]
+        })
+    };
+    assert!(chosen(tensor(F, "ab")).contains("where("));
+    assert_eq!(chosen(Type::FLOAT), "yield x.0\n}\n");
+}
+
+#[test]
 fn a_sum_is_negated_after_it_is_small() {
     let text = simplified(&[("x", tensor(F, "ab"))], |b, p| {
         let y = b.elem(ScalarOp::Neg, &[p[0]]);
