@@ -176,7 +176,7 @@ pub struct DumpArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct TokenizeArgs {
-    /// A tokenizer.json, a tokenizer of llama2.c, or a folder with a tokenizer.json
+    /// A tokenizer.json, a folder with one, a GGUF file, or a tokenizer of llama2.c
     #[arg(long, value_name = "PATH")]
     pub tokenizer: PathBuf,
     /// Only the ids, on one line
