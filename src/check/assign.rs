@@ -3,7 +3,7 @@
 use super::value::Val;
 use super::{Checker, messages};
 use crate::base::span::Span;
-use crate::ir::{Elem, Op, Type};
+use crate::ir::{Op, Type};
 use crate::syntax::ast::{self, BinaryOp, Bracket, Expr, ExprKind, StmtKind};
 use std::collections::BTreeSet;
 
@@ -43,17 +43,20 @@ fn root_name(target: &Expr) -> Option<String> {
 
 impl Checker {
     /// `site resid_pre = x` names a place on the way of `x`: what replaces it there goes on as `x`. Not in a branch or a
-    /// loop if `x` cannot change and was made outside: then what comes after would go on with the old value.
-    pub(super) fn go_on_as(&mut self, name: &str, val: &Val, span: Span) {
+    /// loop if `x` cannot change and was made outside: then what comes after would go on with the old value. True if `x`
+    /// may change, so that it is read wherever a loop comes back to it.
+    pub(super) fn go_on_as(&mut self, name: &str, val: &Val, span: Span) -> bool {
         let depth = self.open_blocks();
-        let Some(place) = self.frame().vars.iter().rposition(|var| var.name == name) else { return };
+        let Some(place) = self.frame().vars.iter().rposition(|var| var.name == name) else { return false };
         let var = &mut self.frame().vars[place];
-        if var.mutable || var.depth == depth {
+        let mutable = var.mutable;
+        if mutable || var.depth == depth {
             var.val = val.clone();
         } else {
-            let (name, declared) = (var.name.clone(), var.span);
-            self.error(messages::swap_of_outer(span, &name, declared));
+            let declared = var.span;
+            self.error(messages::swap_of_outer(span, name, declared));
         }
+        mutable
     }
 
     /// Places of the mutable variables of the frame.
@@ -168,11 +171,7 @@ impl Checker {
                 return None;
             }
             let index = self.expr(value);
-            let fits = match index.ty() {
-                Type::Tensor(Elem::Index(counted), own) => counted == found && own.is_empty(),
-                ty => ty == Type::INT,
-            };
-            if !fits {
+            if !index.ty().is_index_of(found) {
                 self.error(messages::wrong_index(value.span, found, &index.ty()));
                 return None;
             }

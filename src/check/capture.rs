@@ -12,7 +12,7 @@ use super::{Checker, messages, streams};
 use crate::base::axis::Axis;
 use crate::base::ops::ScalarOp;
 use crate::base::span::Span;
-use crate::ir::{Carried, Elem, Function, LocalId, Op, Type};
+use crate::ir::{Carried, Function, LocalId, Op, Type};
 use crate::syntax::ast::{self, Bracket};
 use std::rc::Rc;
 
@@ -24,13 +24,6 @@ pub(crate) struct CaptureState {
     looking: bool,
     /// Every site met: name, and the loop axes around it.
     met: Vec<(String, Vec<Axis>)>,
-}
-
-/// What is known of a request before the model is read: the site, and the indices given.
-struct Pins {
-    site: String,
-    pins: Vec<(Axis, Val)>,
-    stated: Vec<Axis>,
 }
 
 struct Request {
@@ -87,8 +80,8 @@ impl Checker {
             });
             args.push(ArgVal { name: arg.name.clone(), val, span: arg.value.span });
         }
-        let Some(pins) = self.pins(capture, &model) else { return Val::Error };
-        let Some((requests, along)) = self.look(&f, &args, capture, pins) else { return Val::Error };
+        let Some(requests) = self.requests(capture, &model) else { return Val::Error };
+        let Some((requests, along)) = self.look(&f, &args, capture, requests) else { return Val::Error };
         let values = match along {
             Some(axis) => self.in_tiles(&f, &args, capture, requests, axis),
             None => self.run_forward(&f, args, capture, requests),
@@ -122,9 +115,9 @@ impl Checker {
         }
     }
 
-    /// Index parts, evaluated where the capture stands; which of them pin loops is known once the site is met. What
-    /// the name of a site states by itself (`blocks.3.hook_resid_pre`) comes first.
-    fn pins(&mut self, capture: &ast::CaptureExpr, model: &Val) -> Option<Vec<Pins>> {
+    /// What is asked for: the sites, and their indices, evaluated where the capture stands; which of those pin loops is
+    /// known once the site is met. What the name of a site states by itself (`blocks.3.hook_resid_pre`) comes first.
+    fn requests(&mut self, capture: &ast::CaptureExpr, model: &Val) -> Option<Vec<Request>> {
         let mut all = Vec::new();
         for site in &capture.sites {
             let named = self.named_site(model, &site.site)?;
@@ -139,34 +132,17 @@ impl Checker {
                     }
                     let val = self.expr(value);
                     let val = self.materialize(&val, value.span);
-                    let fits = match val.ty() {
-                        Type::Tensor(Elem::Index(counted), own) => counted == found && own.is_empty(),
-                        Type::Error => true,
-                        ty => ty == Type::INT,
-                    };
-                    if !fits && val.ty().is_scalar() {
+                    if !val.is_error() && val.ty().is_scalar() && !val.ty().is_index_of(found) {
                         self.error(messages::wrong_index(value.span, found, &val.ty()));
                     }
                     pins.push((found, val));
                 }
             }
-            all.push(Pins { site: named.site, pins, stated });
+            let (parts, span) = (site.parts.clone(), site.span);
+            let (ty, collects, value) = (None, None, Val::Unit);
+            all.push(Request { site: named.site, pins, stated, parts, span, ty, collects, value });
         }
         Some(all)
-    }
-
-    fn requests(&self, capture: &ast::CaptureExpr, pins: &[Pins]) -> Vec<Request> {
-        let make = |(site, pins): (&ast::SiteBinding, &Pins)| Request {
-            site: pins.site.clone(),
-            pins: pins.pins.clone(),
-            stated: pins.stated.clone(),
-            parts: site.parts.clone(),
-            span: site.span,
-            ty: None,
-            collects: None,
-            value: Val::Unit,
-        };
-        capture.sites.iter().zip(pins).map(make).collect()
     }
 
     /// The first reading: types of the sites; an error for one that the model does not have. Also the axis along
@@ -176,9 +152,8 @@ impl Checker {
         f: &Rc<FnVal>,
         args: &[ArgVal],
         capture: &ast::CaptureExpr,
-        pins: Vec<Pins>,
+        requests: Vec<Request>,
     ) -> Option<(Vec<Request>, Option<Axis>)> {
-        let requests = self.requests(capture, &pins);
         let faults = self.errors.len();
         self.capture = Some(CaptureState { requests, base: self.frames.len(), looking: true, met: Vec::new() });
         self.open_function("looking for sites");

@@ -10,7 +10,7 @@ use super::{Checker, messages};
 use crate::base::axis::Axis;
 use crate::base::ops::ScalarOp;
 use crate::base::span::Span;
-use crate::ir::{Elem, LocalId, Op, Type};
+use crate::ir::{LocalId, Op, Type};
 use crate::syntax::ast::{self, Bracket, ExprKind};
 use std::rc::Rc;
 
@@ -82,15 +82,13 @@ impl Checker {
     }
 
     /// A single index of the axis, or a whole number.
-    pub(super) fn index_value(&mut self, axis: Axis, value: &ast::Expr) -> Option<Val> {
+    fn index_value(&mut self, axis: Axis, value: &ast::Expr) -> Option<Val> {
         let val = self.expr(value);
         let val = self.materialize(&val, value.span);
-        let fits = match val.ty() {
-            Type::Tensor(Elem::Index(counted), own) => counted == axis && own.is_empty(),
-            Type::Error => return None,
-            ty => ty == Type::INT,
-        };
-        if !fits {
+        if val.is_error() {
+            return None;
+        }
+        if !val.ty().is_index_of(axis) {
             self.error(messages::wrong_index(value.span, axis, &val.ty()));
             return None;
         }
@@ -141,11 +139,10 @@ impl Checker {
             ExprKind::Name(variable) => Some(variable.as_str()),
             _ => None,
         };
-        if let Some(variable) = variable {
-            self.go_on_as(variable, &new, value.span);
+        if variable.is_some_and(|variable| self.go_on_as(variable, &new, value.span)) {
+            return new;
         }
-        let mutable = variable.is_some_and(|name| self.frame().vars.iter().any(|var| var.mutable && var.name == name));
-        for state in self.swapping.iter_mut().filter(|_| !mutable) {
+        for state in &mut self.swapping {
             let names = [Some(name.name.as_str()), variable].into_iter().flatten().map(str::to_string).collect();
             let asked = state.swaps.iter().find(|swap| swap.site == name.name);
             state.unread.extend(asked.map(|swap| (names, swap.span)));

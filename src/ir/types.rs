@@ -169,6 +169,11 @@ impl Type {
         }
     }
 
+    /// A single index of the axis, or a whole number, which is checked against the length when it is used.
+    pub fn is_index_of(&self, axis: Axis) -> bool {
+        *self == Type::INT || *self == Type::index(axis)
+    }
+
     /// A number, bool or index with no axes: kept in a machine register.
     pub fn is_scalar(&self) -> bool {
         matches!(self, Type::Tensor(_, axes) if axes.is_empty())

@@ -6,7 +6,7 @@
 //! that of Arrow's specification (Columnar.rst, Message.fbs, Schema.fbs).
 
 use super::flatbuffers::{Buffers, Table};
-use super::{Document, MAX_TEXT, Wanted};
+use super::{Document, Wanted};
 use crate::rt::error::{Error, Result};
 use crate::rt::files::{FileHandle, Reader, with_candidates};
 use std::collections::VecDeque;
@@ -46,17 +46,27 @@ pub struct Arrow<'a> {
     /// Documents of the batch that was read last.
     ready: VecDeque<Document>,
     rows: usize,
-    ended: bool,
 }
 
 impl<'a> Arrow<'a> {
     pub fn new(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Arrow<'a>> {
         let reader = file.reader()?;
-        let mut made = Arrow { file, reader, wanted, column: None, ready: VecDeque::new(), rows: 0, ended: false };
+        let mut made = Arrow { file, reader, wanted, column: None, ready: VecDeque::new(), rows: 0 };
         if file.bytes.starts_with(b"ARROW1") {
             made.pull(8)?;
         }
         Ok(made)
+    }
+
+    /// The document of the next row.
+    pub fn document(&mut self) -> Result<Option<Document>> {
+        while self.ready.is_empty() {
+            if !self.more()? {
+                return Ok(None);
+            }
+        }
+        self.rows += 1;
+        Ok(self.ready.pop_front())
     }
 
     fn fault(&self, message: impl std::fmt::Display) -> Error {
@@ -201,9 +211,6 @@ impl<'a> Arrow<'a> {
             found.push(match column.items {
                 None => {
                     let text = values.get(from..to).ok_or_else(broken)?;
-                    if text.len() > MAX_TEXT {
-                        return Err(super::too_long(self.file, number));
-                    }
                     Document::Text(super::text_of(self.file, number, text)?)
                 }
                 Some((width, signed)) => {
@@ -267,24 +274,4 @@ fn whole(raw: &[u8], signed: bool) -> Option<i64> {
     let mut wide = [if signed && raw.last()? & 0x80 != 0 { 0xff } else { 0 }; 8];
     wide.get_mut(..raw.len())?.copy_from_slice(raw);
     Some(i64::from_le_bytes(wide)).filter(|&id| id >= 0)
-}
-
-impl Iterator for Arrow<'_> {
-    type Item = Result<Document>;
-
-    fn next(&mut self) -> Option<Result<Document>> {
-        while self.ready.is_empty() && !self.ended {
-            match self.more() {
-                Ok(true) => {}
-                Ok(false) => self.ended = true,
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-        let next = self.ready.pop_front();
-        self.rows += usize::from(next.is_some());
-        next.map(Ok)
-    }
 }

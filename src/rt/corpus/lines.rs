@@ -24,13 +24,12 @@ pub struct Lines<'a> {
     searched: usize,
     /// Of the line, from 1.
     number: usize,
-    ended: bool,
 }
 
 impl<'a> Lines<'a> {
     pub fn new(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Lines<'a>> {
         let reader = file.reader()?;
-        Ok(Lines { file, reader, wanted, held: Vec::new(), at: 0, searched: 0, number: 0, ended: false })
+        Ok(Lines { file, reader, wanted, held: Vec::new(), at: 0, searched: 0, number: 0 })
     }
 
     /// The next line as a range of what is held; `None` at the end of the file.
@@ -56,13 +55,13 @@ impl<'a> Lines<'a> {
             if read == 0 {
                 self.number += 1;
                 let all = (0, before);
-                (self.at, self.searched, self.ended) = (before, before, true);
+                (self.at, self.searched) = (before, before);
                 return Ok((before > 0).then_some(all));
             }
         }
     }
 
-    fn document(&mut self) -> Result<Option<Document>> {
+    pub fn document(&mut self) -> Result<Option<Document>> {
         while let Some((from, to)) = self.line()? {
             let line = &self.held[from..to];
             let line = if self.number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
@@ -103,19 +102,6 @@ impl<'a> Lines<'a> {
             (_, false) => Err(self.fault(format!("has `{name}` that is not a text"))),
             (_, true) => Err(self.fault(format!("has `{name}` that is not a list of token ids"))),
         }
-    }
-}
-
-impl Iterator for Lines<'_> {
-    type Item = Result<Document>;
-
-    fn next(&mut self) -> Option<Result<Document>> {
-        if self.ended {
-            return None;
-        }
-        let next = self.document().transpose();
-        self.ended |= !matches!(next, Some(Ok(_)));
-        next
     }
 }
 

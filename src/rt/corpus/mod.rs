@@ -15,7 +15,7 @@ pub use build::{Flat, Plan, flat};
 
 use self::parquet::Parquet;
 use super::error::{Error, Result};
-use super::files::FileHandle;
+use super::files::{FileHandle, Table, table};
 use super::tokens::MAX_TEXT;
 use arrow::Arrow;
 use lines::Lines;
@@ -51,8 +51,8 @@ pub fn documents<'a>(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Documen
             .fault("is an npy file: an array, not documents")
             .help("read token ids with  read_index[vocab, batch, pos](file)"));
     }
-    let is_table = [&b"PAR1"[..], b"ARROW1", &[0xff; 4]].iter().any(|mark| first.starts_with(mark));
-    if wanted.column.is_empty() && is_table {
+    let table = table(first);
+    if wanted.column.is_empty() && table.is_some() {
         return Err(needs_column(file, "a table"));
     }
     if wanted.column.is_empty() {
@@ -61,13 +61,33 @@ pub fn documents<'a>(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Documen
     if !wanted.separator.is_empty() {
         return Err(file.fault("was asked for a column and for a separator; only plain text has separators"));
     }
-    if first.starts_with(b"ARROW1") || first.starts_with(&[0xff; 4]) {
-        return Ok(Box::new(Arrow::new(file, wanted)?));
-    }
-    if first.starts_with(b"PAR1") {
-        return Ok(Box::new(Parquet::new(file, wanted)?));
-    }
-    Ok(Box::new(Lines::new(file, wanted)?))
+    Ok(match table {
+        Some(Table::Arrow) => {
+            let mut rows = Arrow::new(file, wanted)?;
+            until_fault(move || rows.document())
+        }
+        Some(Table::Parquet) => {
+            let mut rows = Parquet::new(file, wanted)?;
+            until_fault(move || rows.document())
+        }
+        None => {
+            let mut lines = Lines::new(file, wanted)?;
+            until_fault(move || lines.document())
+        }
+    })
+}
+
+/// What `next` gives until there is no more; a fault is the last.
+fn until_fault<'a>(mut next: impl FnMut() -> Result<Option<Document>> + 'a) -> Documents<'a> {
+    let mut ended = false;
+    Box::new(std::iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        let found = next().transpose();
+        ended = !matches!(found, Some(Ok(_)));
+        found
+    }))
 }
 
 fn plain_text<'a>(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Documents<'a>> {
@@ -78,15 +98,19 @@ fn plain_text<'a>(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Documents<
     if matches!(ending.as_str(), "jsonl" | "ndjson" | "json" | "parquet" | "arrow" | "feather") {
         return Err(needs_column(file, &format!("a `.{ending}` file")));
     }
-    Ok(Box::new(Plain::new(file, wanted.separator.as_bytes())?))
+    let mut documents = Plain::new(file, wanted.separator.as_bytes())?;
+    Ok(until_fault(move || documents.document()))
 }
 
 fn needs_column(file: &FileHandle, what: &str) -> Error {
     file.fault(format!("is {what}: the documents are one of its columns")).help("name the column:  column: \"text\"")
 }
 
-/// Bytes of a document as text.
+/// Bytes of a document as text that can be encoded at once.
 fn text_of(file: &FileHandle, number: usize, bytes: &[u8]) -> Result<String> {
+    if bytes.len() > MAX_TEXT {
+        return Err(too_long(file, number));
+    }
     String::from_utf8(bytes.to_vec()).map_err(|cause| {
         let at = cause.utf8_error().valid_up_to();
         file.fault(format!("is not UTF-8 text: document {number} has the byte {:#04x} at {at}", bytes[at]))

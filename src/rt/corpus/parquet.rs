@@ -3,7 +3,7 @@
 //! The crate is let near a column only after its pages were looked at (`pages`), and its panics are caught. Read are
 //! columns of texts and of lists of whole numbers, uncompressed or with snappy or zstd.
 
-use super::{Document, MAX_TEXT, Wanted, pages};
+use super::{Document, Wanted, pages};
 use crate::rt::error::{Error, Result};
 use crate::rt::files::{FileHandle, with_candidates};
 use crate::rt::guard::{guarded, short};
@@ -36,7 +36,6 @@ pub struct Parquet<'a> {
     open: Option<ColumnReader>,
     ready: VecDeque<Ready>,
     rows: usize,
-    ended: bool,
 }
 
 impl<'a> Parquet<'a> {
@@ -44,8 +43,18 @@ impl<'a> Parquet<'a> {
         let (disk, own) = (file.on_disk()?, file.on_disk()?);
         let reader = called(file, || SerializedFileReader::new(own))?;
         let (column, levels) = find(file, &reader, wanted)?;
-        let (ready, ended) = (VecDeque::new(), false);
-        Ok(Parquet { file, wanted, disk, reader, column, levels, group: 0, open: None, ready, rows: 0, ended })
+        let ready = VecDeque::new();
+        Ok(Parquet { file, wanted, disk, reader, column, levels, group: 0, open: None, ready, rows: 0 })
+    }
+
+    /// The document of the next row.
+    pub fn document(&mut self) -> Result<Option<Document>> {
+        while self.ready.is_empty() {
+            if !self.more()? {
+                return Ok(None);
+            }
+        }
+        self.ready.pop_front().map(|ready| self.finished(ready)).transpose()
     }
 
     /// Decodes some more rows; false at the end.
@@ -132,7 +141,6 @@ impl<'a> Parquet<'a> {
         self.rows += 1;
         match ready {
             Ready::Ids(ids) => Ok(Document::Ids(ids)),
-            Ready::Text(bytes) if bytes.len() > MAX_TEXT => Err(super::too_long(self.file, row)),
             Ready::Text(bytes) => super::text_of(self.file, row, bytes.data()).map(Document::Text),
         }
     }
@@ -199,28 +207,5 @@ fn called<T>(file: &FileHandle, work: impl FnOnce() -> ::parquet::errors::Result
         Some(Ok(done)) => Ok(done),
         Some(Err(cause)) => Err(broken(file, &short(&cause))),
         None => Err(broken(file, "its parts do not fit together")),
-    }
-}
-
-impl Iterator for Parquet<'_> {
-    type Item = Result<Document>;
-
-    fn next(&mut self) -> Option<Result<Document>> {
-        while self.ready.is_empty() && !self.ended {
-            match self.more() {
-                Ok(more) => self.ended = !more,
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-        let ready = self.ready.pop_front()?;
-        let made = self.finished(ready);
-        if made.is_err() {
-            self.ended = true;
-            self.ready.clear();
-        }
-        Some(made)
     }
 }

@@ -16,7 +16,6 @@ pub struct Plain<'a> {
     /// No separator begins before this place of it.
     searched: usize,
     number: usize,
-    ended: bool,
 }
 
 /// Bytes that are read at once.
@@ -26,7 +25,7 @@ const BYTE_ORDER: &[u8] = b"\xef\xbb\xbf";
 impl<'a> Plain<'a> {
     pub fn new(file: &'a FileHandle, separator: &'a [u8]) -> Result<Plain<'a>> {
         let reader = file.reader()?;
-        let mut made = Plain { file, reader, separator, held: Vec::new(), searched: 0, number: 0, ended: false };
+        let mut made = Plain { file, reader, separator, held: Vec::new(), searched: 0, number: 0 };
         made.more()?;
         if made.held.starts_with(BYTE_ORDER) {
             made.held.drain(..BYTE_ORDER.len());
@@ -58,7 +57,7 @@ impl<'a> Plain<'a> {
         }
     }
 
-    fn document(&mut self) -> Result<Option<Document>> {
+    pub fn document(&mut self) -> Result<Option<Document>> {
         loop {
             if let Some(at) = self.found() {
                 return self.taken(at, at + self.separator.len());
@@ -67,7 +66,6 @@ impl<'a> Plain<'a> {
                 return Err(too_long(self.file, self.number));
             }
             if !self.more()? {
-                self.ended = true;
                 let all = self.held.len();
                 return if all == 0 { Ok(None) } else { self.taken(all, all) };
             }
@@ -76,26 +74,10 @@ impl<'a> Plain<'a> {
 
     /// The document that ends at `end`; the next begins at `next`.
     fn taken(&mut self, end: usize, next: usize) -> Result<Option<Document>> {
-        if end > MAX_TEXT {
-            return Err(too_long(self.file, self.number));
-        }
         let text = text_of(self.file, self.number, &self.held[..end])?;
         self.held.drain(..next);
         self.searched = 0;
         self.number += 1;
         Ok(Some(Document::Text(text)))
-    }
-}
-
-impl Iterator for Plain<'_> {
-    type Item = Result<Document>;
-
-    fn next(&mut self) -> Option<Result<Document>> {
-        if self.ended {
-            return None;
-        }
-        let next = self.document().transpose();
-        self.ended |= !matches!(next, Some(Ok(_)));
-        next
     }
 }

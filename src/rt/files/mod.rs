@@ -20,6 +20,7 @@ pub use folder::{folder_members, open_folder, open_folder_header};
 pub use json::{document, json_bool, json_float, json_has, json_int, json_len, json_str};
 pub use list::{Listed, archive_format, listed, listed_array};
 pub use npy::{read_f32, read_index};
+pub use sniff::{Table, table};
 pub use stream::Reader;
 pub use write::{Named, model_bytes, npy_bytes, safetensors_bytes, write_atomic, write_whole};
 

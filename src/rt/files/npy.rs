@@ -55,7 +55,10 @@ pub fn header(bytes: &[u8], total: usize, fault: Fault) -> Result<Header> {
         NpyHeader::from_reader(bytes).map_err(|_| fault("has an npy header that cannot be read".to_string()))?;
     let shape: Vec<usize> = header.shape().iter().map(|&length| length as usize).collect();
     let (stored, big_endian) = element(&header.dtype()).ok_or_else(|| {
-        fault(format!("holds elements of type {}, not numbers", header.dtype().descr().replace('\'', "").escape_debug()))
+        fault(format!(
+            "holds elements of type {}, not numbers",
+            header.dtype().descr().replace('\'', "").escape_debug()
+        ))
     })?;
     let needed = claimed_bytes(&shape, stored.bytes()).filter(|_| shape == claimed);
     let needed = needed.ok_or_else(|| fault(format!("claims an array of {}", shape_shown(&claimed))))?;

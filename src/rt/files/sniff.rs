@@ -59,6 +59,21 @@ const MARKS: &[(&[u8], Format)] = &[
     (b"\x80\x05", Format::Pickle),
 ];
 
+/// A table of columns, read from the disk piece by piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    Parquet,
+    /// Of Arrow's formats the file, or the stream, which begins with the mark of its first message.
+    Arrow,
+}
+
+/// The kind of table that begins like this.
+pub fn table(first: &[u8]) -> Option<Table> {
+    const MARKS: &[(&[u8], Table)] =
+        &[(b"PAR1", Table::Parquet), (b"ARROW1", Table::Arrow), (&[0xff; 4], Table::Arrow)];
+    MARKS.iter().find(|(mark, _)| first.starts_with(mark)).map(|(_, table)| *table)
+}
+
 pub fn format(file: &FileHandle) -> Format {
     if file.is_folder() {
         return Format::Folder;

@@ -40,7 +40,7 @@ pub fn head(path: &Path, length: u64) -> Result<Option<(memmap2::Mmap, String)>>
 
 /// Tables say so with their first bytes; a text has no control characters but those between lines and words.
 fn is_text_or_table(head: &[u8]) -> bool {
-    if [&b"PAR1"[..], b"ARROW1", b"\xff\xff\xff\xff"].iter().any(|mark| head.starts_with(mark)) {
+    if super::table(head).is_some() {
         return true;
     }
     let whole = match std::str::from_utf8(head) {

@@ -40,16 +40,19 @@ pub fn safetensors_bytes(list: &[(String, Value)]) -> Result<Vec<u8>> {
         if axes.insert(name.clone(), names.into()).is_some() {
             return Err(Error::new(code::ARGUMENT, format!("two tensors of one file are called `{name}`")));
         }
-        stored.push((name, dtype, shape, bytes));
+        stored.push((name.as_str(), (dtype, shape, bytes)));
     }
+    serialized(&stored, "axes", serde_json::Value::Object(axes).to_string())
+}
+
+/// Tensors as safetensors. One entry of metadata only: the crate writes it in the order of a hash map.
+fn serialized(stored: &[(&str, (Dtype, Vec<usize>, Vec<u8>))], key: &str, about: String) -> Result<Vec<u8>> {
     let refused = |cause| Error::new(code::INTERNAL, format!("cannot write safetensors: {cause}"));
     let mut views = Vec::new();
-    for (name, dtype, shape, bytes) in &stored {
-        views.push((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(refused)?));
+    for (name, (dtype, shape, bytes)) in stored {
+        views.push((*name, TensorView::new(*dtype, shape.clone(), bytes).map_err(refused)?));
     }
-    // One entry only: the crate writes the metadata in the order of a hash map.
-    let about = HashMap::from([("axes".to_string(), serde_json::Value::Object(axes).to_string())]);
-    safetensors::serialize(views, Some(about)).map_err(refused)
+    safetensors::serialize(views, Some(HashMap::from([(key.to_string(), about)]))).map_err(refused)
 }
 
 /// A tensor as the file of a model holds it: the lengths of its dimensions, and its numbers, the last dimension fastest.
@@ -73,14 +76,8 @@ pub fn model_bytes(list: &[Named]) -> Result<Vec<u8>> {
             return Err(Error::new(code::ARGUMENT, format!("two tensors of one file are called `{name}`")));
         }
     }
-    let refused = |cause| Error::new(code::INTERNAL, format!("cannot write safetensors: {cause}"));
-    let mut views = Vec::new();
-    for (name, (dtype, shape, bytes)) in &stored {
-        views.push((*name, TensorView::new(*dtype, shape.clone(), bytes).map_err(refused)?));
-    }
     // Hugging Face's readers ask for this entry.
-    let about = HashMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::serialize(views, Some(about)).map_err(refused)
+    serialized(&stored.into_iter().collect::<Vec<_>>(), "format", "pt".to_string())
 }
 
 fn dtype_of(tensor: &Tensor) -> Dtype {

@@ -128,21 +128,23 @@ fn half(block: &[u8], at: usize) -> f32 {
     half::f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
-/// Low halves of the bytes are the first 16 numbers, high halves the others.
+/// Low halves of the bytes are the first 16 numbers, high halves the others; `number` makes one of its four bits and its
+/// place.
+fn halves(packed: &[u8], out: &mut [f32], number: impl Fn(u8, usize) -> f32) {
+    for (at, &byte) in packed.iter().enumerate() {
+        out[at] = number(byte & 15, at);
+        out[at + 16] = number(byte >> 4, at + 16);
+    }
+}
+
 fn q4_0(block: &[u8], out: &mut [f32]) {
     let scale = half(block, 0);
-    for (at, &byte) in block[2..].iter().enumerate() {
-        out[at] = scale * ((byte & 15) as i32 - 8) as f32;
-        out[at + 16] = scale * ((byte >> 4) as i32 - 8) as f32;
-    }
+    halves(&block[2..], out, |bits, _| scale * (bits as i32 - 8) as f32);
 }
 
 fn q4_1(block: &[u8], out: &mut [f32]) {
     let (scale, least) = (half(block, 0), half(block, 2));
-    for (at, &byte) in block[4..].iter().enumerate() {
-        out[at] = scale * (byte & 15) as f32 + least;
-        out[at + 16] = scale * (byte >> 4) as f32 + least;
-    }
+    halves(&block[4..], out, |bits, _| scale * bits as f32 + least);
 }
 
 /// The fifth bits of 32 numbers stand in a word of their own.
@@ -152,18 +154,12 @@ fn fifth(block: &[u8], from: usize, number: usize) -> u8 {
 
 fn q5_0(block: &[u8], out: &mut [f32]) {
     let scale = half(block, 0);
-    for (at, &byte) in block[6..].iter().enumerate() {
-        out[at] = scale * ((byte & 15 | fifth(block, 2, at)) as i32 - 16) as f32;
-        out[at + 16] = scale * ((byte >> 4 | fifth(block, 2, at + 16)) as i32 - 16) as f32;
-    }
+    halves(&block[6..], out, |bits, at| scale * ((bits | fifth(block, 2, at)) as i32 - 16) as f32);
 }
 
 fn q5_1(block: &[u8], out: &mut [f32]) {
     let (scale, least) = (half(block, 0), half(block, 2));
-    for (at, &byte) in block[8..].iter().enumerate() {
-        out[at] = scale * (byte & 15 | fifth(block, 4, at)) as f32 + least;
-        out[at + 16] = scale * (byte >> 4 | fifth(block, 4, at + 16)) as f32 + least;
-    }
+    halves(&block[8..], out, |bits, at| scale * (bits | fifth(block, 4, at)) as f32 + least);
 }
 
 fn q8_0(block: &[u8], out: &mut [f32]) {
