@@ -176,7 +176,7 @@ fn train(table: &mut Table) {
 
 /// The steps of `examples/train_gpt.exp` at context 256, by positional scheme, against the same in JAX.
 fn schemes(table: &mut Table) {
-    for scheme in ["learned", "rotary", "shortformer"] {
+    for scheme in ["learned", "sinusoidal", "rotary", "shortformer", "learned_offset"] {
         table.add(&format!("training step, context 256, {scheme}: x the same in JAX"), 1.0, scheme_step(scheme));
     }
 }

@@ -181,7 +181,7 @@ fn settings_that_are_no_settings() {
 #[test]
 fn a_model_with_a_wrong_configuration() {
     let folder = Folder::new();
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models/learned");
     let config = fs::read_to_string(data.join("config.json")).unwrap();
     let model = data.join("model.safetensors");
     folder.script(format!(

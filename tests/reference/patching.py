@@ -1,5 +1,5 @@
 """Losses when one head's z is replaced: by zero, by its mean over batch and positions, by its values on other prompts.
-`python patching.py`, after `make.py gpt2 llama`; it also reads the trained model in `examples/data/`.
+`python patching.py`, after `make.py gpt2 llama`; it also reads the trained model in `examples/models/learned/`.
 
 All in float64; losses are mean next-token cross-entropies in nats over the batch. Only `patching.json` is written.
 """
@@ -16,7 +16,7 @@ from numerics import next_token_loss
 from unpack import unpack
 
 HERE = Path(__file__).parent
-TRAINED = HERE.parents[1] / "examples" / "data"
+EXAMPLES = HERE.parents[1] / "examples"
 
 
 def loss_with(plan, weights, tokens, layer, head, z):
@@ -60,19 +60,18 @@ def small(name):
 
 
 def trained():
-    config = json.loads((TRAINED / "config.json").read_text())
-    plan, weights = unpack(config, load_file(TRAINED / "model.safetensors"))
-    windows = np.load(TRAINED / "sotu-heldout.tokens.npy").astype(np.int64)
-    tokens, other = windows[0:4], windows[4:8]
-    known = load_file(TRAINED / "reference.safetensors")
-    ours = forward(plan, weights, known["tokens"].astype(np.int64))["logits"]
-    assert np.abs(ours - known["logits"]).max() < 1e-4
-    found = [patched(plan, weights, tokens, other, *place) for place in [(0, 0), (1, 2), (3, 1)]]
-    return {"rows": [0, 1, 2, 3], "other_rows": [4, 5, 6, 7], "patches": found}
+    """On eight windows of held-out text: the start token and 63 tokens of an address."""
+    folder = EXAMPLES / "models" / "learned"
+    config = json.loads((folder / "config.json").read_text())
+    plan, weights = unpack(config, load_file(folder / "model.safetensors"))
+    stream = np.load(EXAMPLES / "data" / "sotu.tokens.npy").astype(np.int64)
+    windows = np.array([np.concatenate([[0], stream[27 * 4096 + 256 * w:][:63]]) for w in range(8)])
+    found = [patched(plan, weights, windows[:4], windows[4:], *place) for place in [(0, 0), (1, 2), (3, 1)]]
+    return {"tokens": windows[:4].tolist(), "other_tokens": windows[4:].tolist(), "patches": found}
 
 
 if __name__ == "__main__":
-    results = {"gpt2": small("gpt2"), "llama": small("llama"), "examples/data": trained()}
+    results = {"gpt2": small("gpt2"), "llama": small("llama"), "learned": trained()}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(result)}" for name, result in results.items())
     (HERE / "patching.json").write_text("{\n" + lines + "\n}\n")
     for name, result in results.items():

@@ -1,19 +1,25 @@
 """A small GPT under every positional scheme, in NumPy and 64 bits: what `stdlib/models/small.exp` is held against.
 
 usage: small.py FOLDER
+       small.py --trained
 
 Writes `model.safetensors` (random parameters in Hugging Face's GPT-2 layout, one file for all schemes) and, for each
 scheme, `SCHEME.safetensors`: some activations under TransformerLens's names, computed in float64, stored as float32.
 `tokens` and the told positions `ids` are in `model.safetensors` too. The forward pass is written position by position and
 head by head, from the formulas, and shares no idea of how to be fast with what it judges.
+
+With `--trained`, the same for the five models of `examples/models/`: `trained/SCHEME.safetensors` here, on windows of held-out
+text, the second of which is told positions further on; and `reference.safetensors` beside `learned`, with every site.
 """
-import math, sys
+import json, math, sys
 from pathlib import Path
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 LAYERS, D, HEADS, MLP, VOCAB, CTX, BATCH, POS = 2, 32, 4, 48, 64, 24, 2, 8
-WIDTH = D // HEADS
+
+# The sites that are stored of models with random parameters.
+KEPT = ("hook_q", "hook_k", "hook_rot_q", "hook_rot_k", "hook_attn_scores", "hook_resid_mid", "hook_resid_post", "logits")
 
 # What `small.settings` is told, by the name of the file.
 SCHEMES = {
@@ -31,6 +37,7 @@ SCHEMES = {
     "alibi": dict(scheme="alibi"),
     "none": dict(scheme="none"),
 }
+TRAINED = ("learned", "sinusoidal", "rotary", "shortformer", "learned_offset")
 
 
 def parameters(rng):
@@ -49,15 +56,15 @@ def parameters(rng):
     return p
 
 
-def sinusoid(a, layout):
-    row = np.zeros(D)
-    for k in range(D // 2):
+def sinusoid(a, layout, width):
+    row = np.zeros(width)
+    for k in range(width // 2):
         if layout == "pairs":
-            angle = a * 10000.0 ** (-2 * k / D)
+            angle = a * 10000.0 ** (-2 * k / width)
             row[2 * k], row[2 * k + 1] = math.sin(angle), math.cos(angle)
         else:
-            angle = a * 10000.0 ** (-k / (D / 2 - 1))
-            row[k], row[D // 2 + k] = math.sin(angle), math.cos(angle)
+            angle = a * 10000.0 ** (-k / (width / 2 - 1))
+            row[k], row[width // 2 + k] = math.sin(angle), math.cos(angle)
     return row
 
 
@@ -83,10 +90,12 @@ def gelu_new(x):
 def attention(p, l, values, told, how, ids, seen):
     """Of one sequence: rows `values` for values, `told` for queries and keys."""
     W, b = p[f"h.{l}.attn.c_attn.weight"], p[f"h.{l}.attn.c_attn.bias"]
+    POS, D = values.shape
+    WIDTH = D // HEADS
     q, k = told @ W[:, :D] + b[:D], told @ W[:, D:2 * D] + b[D:2 * D]
     v = values @ W[:, 2 * D:] + b[2 * D:]
     q, k, v = (t.reshape(POS, HEADS, WIDTH) for t in (q, k, v))
-    seen("attn.hook_q", q), seen("attn.hook_k", k)
+    seen("attn.hook_q", q), seen("attn.hook_k", k), seen("attn.hook_v", v)
     if how["scheme"] == "rotary":
         arguments = how.get("layout"), how.get("turned", WIDTH), how.get("factor", 1.0)
         q, k = (np.array([[rotated(t[i, h], ids[i], *arguments) for h in range(HEADS)] for i in range(POS)]) for t in (q, k))
@@ -101,24 +110,26 @@ def attention(p, l, values, told, how, ids, seen):
             raised = np.exp(scores[h, i, :i + 1] - scores[h, i, :i + 1].max())
             pattern[h, i, :i + 1] = raised / raised.sum()
             z[i, h] = pattern[h, i] @ v[:, h]
-    seen("attn.hook_attn_scores", scores)
+    seen("attn.hook_attn_scores", scores), seen("attn.hook_pattern", pattern), seen("attn.hook_z", z)
     return z.reshape(POS, D) @ p[f"h.{l}.attn.c_proj.weight"] + p[f"h.{l}.attn.c_proj.bias"]
 
 
 def forward(p, how, tokens, ids, seen):
     table = how.get("table", "learned") if how["scheme"] == "shortformer" else how["scheme"]
-    place = np.zeros((POS, D))
+    layers = sum(name.endswith(".ln_1.bias") for name in p)
+    place = np.zeros((len(tokens), p["wte.weight"].shape[1]))
     if table == "learned":
         place = p["wpe.weight"][ids]
     elif table == "sinusoidal":
-        place = np.array([sinusoid(a, how["layout"]) for a in ids])
-    x = p["wte.weight"][tokens]
+        place = np.array([sinusoid(a, how["layout"], place.shape[1]) for a in ids])
+    x = how.get("scale", 1.0) * p["wte.weight"][tokens]
     short, post = how["scheme"] == "shortformer", how.get("norm") == "post"
     if not short:
         x = x + place
     each = lambda x, name: np.array([norm(row, p, name) for row in x])
-    for l in range(LAYERS):
+    for l in range(layers):
         at = lambda name, value: seen(f"blocks.{l}.{name}", value)
+        at("hook_resid_pre", x)
         h = x if post else each(x, f"h.{l}.ln_1")
         x = x + attention(p, l, h, h + place if short else h, how, ids, at)
         at("hook_resid_mid", x)
@@ -126,6 +137,7 @@ def forward(p, how, tokens, ids, seen):
             x = each(x, f"h.{l}.ln_1")
         h = x if post else each(x, f"h.{l}.ln_2")
         up = h @ p[f"h.{l}.mlp.c_fc.weight"] + p[f"h.{l}.mlp.c_fc.bias"]
+        at("mlp.hook_pre", up)
         x = x + gelu_new(up) @ p[f"h.{l}.mlp.c_proj.weight"] + p[f"h.{l}.mlp.c_proj.bias"]
         at("hook_resid_post", x)
         if post:
@@ -135,8 +147,19 @@ def forward(p, how, tokens, ids, seen):
     seen("logits", x @ p["wte.weight"].T)
 
 
-def main():
-    folder = Path(sys.argv[1])
+def activations(p, how, tokens, ids):
+    """All sites under their names, sequence after sequence, in 32 bits."""
+    found = {}
+    for row, told in zip(tokens, ids):
+        forward(p, how, row, told, lambda name, value: found.setdefault(name, []).append(value))
+    return {name: np.array(rows).astype(np.float32) for name, rows in found.items()}
+
+
+def only(found, *names):
+    return {name: value for name, value in found.items() if name.split(".")[-1] in names}
+
+
+def random_models(folder):
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(4)
     stored = parameters(rng)
@@ -146,11 +169,28 @@ def main():
     ids = np.array([np.arange(POS), np.concatenate([[0], 11 + np.arange(POS - 1)])])
     save_file({**stored, "tokens": tokens, "ids": ids}, folder / "model.safetensors")
     for name, how in SCHEMES.items():
-        found = {}
-        for row in range(BATCH):
-            forward(p, how, tokens[row], ids[row], lambda name, value: found.setdefault(name, []).append(value))
-        kept = {name: np.array(rows).astype(np.float32) for name, rows in found.items()}
-        save_file(kept, folder / f"{name}.safetensors")
+        save_file(only(activations(p, how, tokens, ids), *KEPT), folder / f"{name}.safetensors")
 
 
-main()
+def trained_models():
+    here, data = Path(__file__).parent, Path(__file__).parents[2] / "examples"
+    stream = np.load(data / "data" / "sotu.tokens.npy").astype(np.int64)
+    held_out = 7 * 4096
+    (here / "trained").mkdir(exist_ok=True)
+    windows = np.array([np.concatenate([[0], stream[held_out + 256 * w:][:255]]) for w in range(2)])
+    for name in TRAINED:
+        folder = data / "models" / name
+        config = json.loads((folder / "config.json").read_text())
+        how = dict(scheme=config["position_scheme"], layout=config["position_layout"], scale=config.get("embedding_scale", 1.0))
+        p = {key: value.astype(np.float64) for key, value in load_file(folder / "model.safetensors").items()}
+        ids = np.array([np.arange(16), np.concatenate([[0], 100 + np.arange(15)])])
+        told = dict(tokens=windows[:, :16], ids=ids)
+        found = activations(p, how, windows[:, :16], ids)
+        save_file({**told, **only(found, "hook_q", "hook_k", "hook_resid_post", "logits")}, here / "trained" / f"{name}.safetensors")
+        if name == "learned":
+            found = activations(p, how, windows[:1, :64], [np.arange(64)])
+            save_file({"tokens": windows[:1, :64], **found}, folder / "reference.safetensors")
+
+
+if __name__ == "__main__":
+    trained_models() if sys.argv[1] == "--trained" else random_models(Path(sys.argv[1]))
