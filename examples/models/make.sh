@@ -8,10 +8,10 @@
 # stopped when this is run again; checkpoints are kept in LOCUS_CACHE. With --jax, first/, starts.npy and ids.npy
 # hold what JAX starts from, jax.json what it found, jax.loss.npy its losses.
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
-locus=${LOCUS:-$root/target/release/locus}
-settings=() jobs=1 threads=() out=$here jax= schemes=()
+# Paths below the root of the project, so that the records of the runs are the same wherever it lies.
+cd "$(dirname "$0")/../.."
+locus=${LOCUS:-target/release/locus}
+settings=() jobs=1 threads=() out=examples/models jax= schemes=()
 while [ $# -gt 0 ]; do
   case $1 in
     --steps) settings+=(--set "steps=$2"); shift 2 ;;
@@ -32,7 +32,7 @@ train() {
   [ -z "$jax" ] || peers=(--set for_peers=true)
   echo "$scheme: training"
   "$locus" run --out "$to" "${threads[@]}" "${settings[@]}" "${peers[@]}" --set "scheme=$scheme" \
-    "$root/examples/train_gpt.exp" >"$to/printed.txt" 2>"$to/errors.txt" || { cat "$to/errors.txt" >&2; return 1; }
+    examples/train_gpt.exp >"$to/printed.txt" 2>"$to/errors.txt" || { cat "$to/errors.txt" >&2; return 1; }
   grep "held-out loss" "$to/printed.txt"
   rm "$to/printed.txt" "$to/errors.txt"
 }
@@ -47,7 +47,7 @@ for job in $(jobs -p); do wait "$job" || failed=1; done
 
 [ -n "$jax" ] || exit 0
 for scheme in "${schemes[@]}"; do
-  "$jax" "$root/benches/peers/train_gpt_jax.py" "$scheme" "$out/$scheme" "$root/examples/data/sotu.tokens.npy" --json \
+  "$jax" benches/peers/train_gpt_jax.py "$scheme" "$out/$scheme" examples/data/sotu.tokens.npy --json \
     >"$out/$scheme/jax.json"
   cat "$out/$scheme/jax.json"
 done

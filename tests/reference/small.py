@@ -184,12 +184,13 @@ def trained_models():
         how = dict(scheme=config["position_scheme"], layout=config["position_layout"], scale=config.get("embedding_scale", 1.0))
         p = {key: value.astype(np.float64) for key, value in load_file(folder / "model.safetensors").items()}
         ids = np.array([np.arange(16), np.concatenate([[0], 100 + np.arange(15)])])
-        told = dict(tokens=windows[:, :16], ids=ids)
-        found = activations(p, how, windows[:, :16], ids)
+        tokens = windows[:, :16].copy()
+        told = dict(tokens=tokens, ids=ids)
+        found = activations(p, how, tokens, ids)
         save_file({**told, **only(found, "hook_q", "hook_k", "hook_resid_post", "logits")}, here / "trained" / f"{name}.safetensors")
         if name == "learned":
             found = activations(p, how, windows[:1, :64], [np.arange(64)])
-            save_file({"tokens": windows[:1, :64], **found}, folder / "reference.safetensors")
+            save_file({"tokens": windows[:1, :64].copy(), **found}, folder / "reference.safetensors")
 
 
 if __name__ == "__main__":
