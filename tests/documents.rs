@@ -82,7 +82,8 @@ fn shown(output: &Output) -> String {
 /// The files that a program names, from where the examples and the tests have theirs.
 fn put_inputs(program: &str, folder: &Path) {
     for name in program.split("file(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-        let places = ["examples/data", "examples/models/learned", "tests/run/data"].map(|place| root().join(place).join(name));
+        let places =
+            ["examples/data", "examples/models/learned", "tests/run/data"].map(|place| root().join(place).join(name));
         if let Some(found) = places.iter().find(|place| place.is_file()) {
             fs::copy(found, folder.join(name)).unwrap();
         }

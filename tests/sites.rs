@@ -10,24 +10,13 @@ use std::path::Path;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The short names of `std.models.hooks`, and the outputs of norms, which have no other name.
-fn names() -> Vec<String> {
-    let text = std::fs::read_to_string(Path::new(ROOT).join("stdlib/models/hooks.exp")).unwrap();
-    let hooks = text.lines().filter_map(|line| line.trim().split_once(": \"")).map(|(name, _)| name.to_string());
-    let norms = ["ln1_out", "ln2_out", "ln_final_out", "logits"].map(str::to_string);
-    let found: Vec<String> = hooks.chain(norms).collect();
-    assert!(found.len() > 30, "only {found:?}");
-    found
-}
-
 /// The program of a reference up to its model, if it has one model: `run` is the model with tokens and told positions.
 fn loaded(program: &Path) -> Option<String> {
     let text = std::fs::read_to_string(program).unwrap();
-    let place = text.find("let run = compare.told(")?;
-    let end = place + text[place..].find('\n')?;
+    let place = text.find("\nlet run = compare.told(")?;
+    let end = place + 1 + text[place + 1..].find('\n')?;
     let folder = program.parent().unwrap().display().to_string();
-    let inputs = text[..end].replace("file(\"", &format!("file(\"{folder}/"));
-    Some(inputs.replace("use \"_compare", &format!("use \"{folder}/_compare")))
+    Some(text[..end].replace("file(\"", &format!("file(\"{folder}/")))
 }
 
 /// For a site: how far the output moves when the site is replaced by itself, and by its square plus 0.3.
@@ -35,31 +24,26 @@ fn asked(site: &str) -> String {
     format!(
         "let same_{site} = (with run.model {{ {site} = fn(x) => x }}).forward(run.tokens, run.ids)\n\
          let other_{site} = (with run.model {{ {site} = fn(x) => x * x + 0.3 }}).forward(run.tokens, run.ids)\n\
-         print(\"{site} {{far(same_{site})}} {{far(other_{site})}}\")\n"
+         print(\"{site} {{compare.off(same_{site}, whole)}} {{compare.off(other_{site}, whole)}}\")\n"
     )
 }
 
 fn far_from_whole(loaded: &str, sites: &[String]) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
-    let mut text = format!(
-        "{loaded}\nlet whole = run.model.forward(run.tokens, run.ids)\n\
-         fn far<r>(x: f32[..r]) -> float {{ float(max[..r](abs(x - whole))) / float(max[..r](abs(whole))) }}\n"
-    );
+    let mut text = format!("{loaded}\nlet whole = run.model.forward(run.tokens, run.ids)\n");
     sites.iter().for_each(|site| text.write_str(&asked(site)).unwrap());
+    std::fs::copy(Path::new(ROOT).join("tests/reference/_compare.exp"), folder.path().join("_compare.exp")).unwrap();
     let path = folder.path().join("sites.exp");
     std::fs::write(&path, text).unwrap();
     let ran = run(&path, EngineKind::Jit, &[]);
     ran.fault.map_or(Ok(ran.text), Err)
 }
 
-/// Which of the names the model has: it says so of a name that it lacks.
+/// The sites of the model: the error about a name that it lacks lists them.
 fn sites_of(loaded: &str) -> Vec<String> {
-    let has = |site: &String| match far_from_whole(loaded, std::slice::from_ref(site)) {
-        Ok(_) => true,
-        Err(fault) if fault.contains("E016") => false,
-        Err(fault) => panic!("{site}: {fault}"),
-    };
-    names().into_iter().filter(has).collect()
+    let fault = far_from_whole(loaded, &["absent".to_string()]).expect_err("no model has a site `absent`");
+    let line = fault.lines().find_map(|line| line.split_once("its sites: ")).unwrap_or_else(|| panic!("{fault}"));
+    line.1.split(", ").map(|site| site.trim().to_string()).collect()
 }
 
 #[test]
