@@ -216,9 +216,10 @@ fn summary(dtype: DType, values: &[f64], separator: &str) -> String {
     let mut parts = Vec::new();
     if !finite.is_empty() {
         let (low, high) = range(&finite);
-        parts.push(format!("min {}", significant(low, 4)));
+        let digits = if dtype == DType::I64 { 17 } else { 4 };
+        parts.push(format!("min {}", significant(low, digits)));
         parts.push(format!("mean {}", significant(finite.iter().sum::<f64>() / finite.len() as f64, 4)));
-        parts.push(format!("max {}", significant(high, 4)));
+        parts.push(format!("max {}", significant(high, digits)));
     }
     let zeros = values.iter().filter(|&&x| x == 0.0).count();
     if zeros > 0 {

@@ -76,8 +76,14 @@ fn token_count(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> 
 }
 
 /// A token in front of each document; a negative number is none.
-fn start_of(args: &Args, number: usize) -> Result<Option<i64>> {
-    Ok(Some(args.int(number)?).filter(|&start| start >= 0))
+fn start_of(args: &Args, number: usize, tokenizer: Option<&Tokenizer>) -> Result<Option<i64>> {
+    let start = args.int(number)?;
+    match tokenizer.map(Tokenizer::size) {
+        Some(count) if start >= count as i64 => {
+            Err(args.senseless(format!("start token {start} is none of the tokenizer's {count}")))
+        }
+        _ => Ok(Some(start).filter(|&start| start >= 0)),
+    }
 }
 
 /// encode_all(index, stream, document; file, list of str, start) -> stream, where each text begins
@@ -89,7 +95,8 @@ fn encode_all(ctx: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Valu
         Value::Str(text) => Ok(Document::Text(text.to_string())),
         _ => Err(args.wrong(1, "a list of texts")),
     });
-    let (tokenizer, start) = (Some(file.tokenizer()?), start_of(&args, 2)?);
+    let tokenizer = Some(file.tokenizer()?);
+    let start = start_of(&args, 2, tokenizer)?;
     let plan = Plan { tokenizer, start, stream, document, label: &file.name, bytes: 0 };
     let made = corpus::flat(ctx, texts, &plan)?;
     Ok(vec![made.tokens, made.begins])
@@ -99,14 +106,15 @@ fn encode_all(ctx: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Valu
 fn read_texts(ctx: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("read_texts", values, 5)?;
     let wanted = Wanted { column: args.str(2)?, separator: args.str(3)?, ids: false };
-    read(ctx, axes, &args, wanted, Some(args.file(1)?.tokenizer()?), start_of(&args, 4)?)
+    let tokenizer = Some(args.file(1)?.tokenizer()?);
+    read(ctx, axes, &args, wanted, tokenizer, start_of(&args, 4, tokenizer)?)
 }
 
 /// read_ids(index, stream, document; file, column, start) -> stream, where each document begins
 fn read_ids(ctx: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("read_ids", values, 3)?;
     let wanted = Wanted { column: args.str(1)?, separator: "", ids: true };
-    read(ctx, axes, &args, wanted, None, start_of(&args, 2)?)
+    read(ctx, axes, &args, wanted, None, start_of(&args, 2, None)?)
 }
 
 fn read(

@@ -62,6 +62,9 @@ const MAIN: &[&str] = &[
 
 /// Settings of positions.
 const POSITIONS: &[&str] = &[
+    "position_scheme",
+    "position_table",
+    "position_layout",
     "position_embedding_type",
     "positional_embedding_type",
     "alibi",
@@ -69,6 +72,8 @@ const POSITIONS: &[&str] = &[
     "rope_parameters",
     "rope_scaling",
     "rotary_dim",
+    "rotary_base",
+    "rotary_factor",
     "rotary_pct",
     "rotary_emb_base",
     "partial_rotary_factor",
