@@ -4,7 +4,7 @@ use super::functions;
 use super::value::Val;
 use super::{Checker, messages};
 use crate::base::span::Span;
-use crate::ir::{self, Block, Op};
+use crate::ir::{self, Block, Effect, Op};
 use crate::syntax::ast::{self, ExprKind, Pattern, Stmt, StmtKind};
 
 /// Statements that follow once those at hand are done, and how many variables are in scope there.
@@ -163,15 +163,11 @@ impl Checker {
     }
 }
 
-/// Does a block print, write, report, or set a global?
-pub(super) fn has_effect(block: &Block, module: &ir::Module) -> bool {
-    block.stmts.iter().any(|stmt| {
-        let own = match &stmt.op {
-            Op::Builtin { name, .. } => !ir::builtin_is_pure(name),
-            Op::GlobalSet(..) => true,
-            Op::Call { func, .. } => module.functions.get(func.0 as usize).is_some_and(|f| !f.pure),
-            _ => false,
-        };
-        own || stmt.op.blocks().into_iter().any(|block| has_effect(block, module))
-    })
+/// The largest effect in a block.
+pub(super) fn effect(block: &Block, module: &ir::Module) -> Effect {
+    let of = |stmt: &ir::Stmt| {
+        let inside = stmt.op.blocks().into_iter().map(|block| effect(block, module)).max();
+        module.effect_of(&stmt.op).max(inside.unwrap_or_default())
+    };
+    block.stmts.iter().map(of).max().unwrap_or_default()
 }

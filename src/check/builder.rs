@@ -4,7 +4,7 @@ use super::Checker;
 use super::value::{Lit, Val};
 use crate::base::ops::ScalarOp;
 use crate::base::span::Span;
-use crate::ir::{Block, Const, FuncId, Function, Local, LocalId, Op, Stmt, Type};
+use crate::ir::{Block, Const, Effect, FuncId, Function, Local, LocalId, Op, Stmt, Type};
 
 pub(crate) struct Builder {
     pub function: Function,
@@ -21,7 +21,7 @@ impl Checker {
             results: Vec::new(),
             locals: Vec::new(),
             body: Block::default(),
-            pure: true,
+            effect: Effect::None,
         };
         self.builders.push(Builder { function, blocks: vec![Vec::new()], captured: Vec::new() });
         let level = self.level();
@@ -112,14 +112,9 @@ impl Checker {
 
     pub(super) fn push_stmt(&mut self, dest: Vec<LocalId>, op: Op, span: Span) {
         let span = self.on_behalf(span);
-        let impure = match &op {
-            Op::Builtin { name, .. } => !crate::ir::builtin_is_pure(name),
-            Op::GlobalSet(..) => true,
-            Op::Call { func, .. } => self.module.functions.get(func.0 as usize).is_some_and(|f| !f.pure),
-            _ => false,
-        };
+        let effect = self.module.effect_of(&op);
         let builder = self.builder();
-        builder.function.pure &= !impure;
+        builder.function.effect = builder.function.effect.max(effect);
         if let Some(block) = builder.blocks.last_mut() {
             block.push(Stmt { dest, op, span });
         }
@@ -245,6 +240,6 @@ fn empty_function() -> Function {
         results: Vec::new(),
         locals: Vec::new(),
         body: Block::default(),
-        pure: true,
+        effect: Effect::None,
     }
 }

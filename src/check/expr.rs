@@ -5,7 +5,7 @@ use super::obituaries::verb_of_part;
 use super::value::{Closure, FnVal, Lit, Val};
 use super::{Checker, messages};
 use crate::base::span::Span;
-use crate::ir::{Binder, LocalId, Op, Type};
+use crate::ir::{Binder, Effect, LocalId, Op, Type};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, StrPart};
 use std::rc::Rc;
 
@@ -327,8 +327,10 @@ impl Checker {
         let elem = val.elem().unwrap_or(crate::ir::Elem::F64);
         let id = self.id(&val, body.span);
         let body_block = self.close_block(vec![id]);
-        if super::blocks::has_effect(&body_block, &self.module) {
-            self.error(messages::effect(body.span, "a comprehension"));
+        match super::blocks::effect(&body_block, &self.module) {
+            Effect::None => {}
+            Effect::Checks => self.error(messages::check_inside(body.span)),
+            Effect::Shows => self.error(messages::effect(body.span, "a comprehension")),
         }
         self.emit(Op::Comprehend { binders: bound, body: body_block }, Type::Tensor(elem, axes), span)
     }

@@ -6,7 +6,7 @@ use super::{Checker, messages};
 use crate::base::axis::Axis;
 use crate::base::ops::ScalarOp;
 use crate::base::span::Span;
-use crate::ir::{Elem, LocalId, Op, Type};
+use crate::ir::{Effect, Elem, LocalId, Op, Type};
 use std::rc::Rc;
 
 impl Checker {
@@ -134,7 +134,7 @@ impl Checker {
         let types: Vec<Type> = results.iter().map(Val::ty).collect();
         let ids = self.ids(&results, span);
         let (function, outer) = self.close_function(ids);
-        if !function.pure {
+        if function.effect == Effect::Shows {
             self.error(messages::effect(span, "a function that is differentiated"));
         }
         let func = self.add_function(function);

@@ -5,6 +5,7 @@
 //! is first order and monomorphic: axis parameters, function values, records outside lists, and models were
 //! resolved by the checker. This layer knows neither the syntax nor the runtime, and does no work of its own.
 
+mod effect;
 pub mod print;
 pub mod rules;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use crate::base::kernel::Kernel;
 use crate::base::ops::{ReduceKind, ScalarOp};
 use crate::base::span::Span;
 use crate::base::sweep::Sweep;
+pub use effect::{Effect, builtin_is_pure};
 pub use types::{AxisSet, Elem, Type};
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -48,8 +50,8 @@ pub struct Function {
     pub results: Vec<Type>,
     pub locals: Vec<Local>,
     pub body: Block,
-    /// False if it prints, writes, or reports: such calls are never removed, shared or differentiated.
-    pub pure: bool,
+    /// The largest effect of its statements.
+    pub effect: Effect,
 }
 
 #[derive(Clone, Debug)]
@@ -460,26 +462,3 @@ impl Module {
         FuncId(self.functions.len() as u32 - 1)
     }
 }
-
-/// Builtins with an effect: never removed, shared, reordered or differentiated.
-pub fn builtin_is_pure(name: &str) -> bool {
-    !EFFECTS.contains(&name)
-}
-
-/// The names of the builtins with an effect.
-pub const EFFECTS: &[&str] = &[
-    "print",
-    "report",
-    "plot",
-    "assert",
-    "check_tensors",
-    "check_shape",
-    "write_npy",
-    "write_safetensors",
-    "write_text",
-    "expect_value",
-    "loop_start",
-    "loop_due",
-    "loop_save",
-    "loop_end",
-];

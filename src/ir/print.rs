@@ -4,7 +4,7 @@
 //! type stands where it is bound. Printing never fails, whatever the state of the function.
 
 use super::types::Type;
-use super::{Block, Const, FuncId, Function, LocalId, Module, Op, Stmt};
+use super::{Block, Const, Effect, FuncId, Function, LocalId, Module, Op, Stmt};
 use crate::base::axis::Axis;
 use crate::base::kernel::Kernel;
 use crate::base::span::{Sources, Span};
@@ -51,7 +51,11 @@ impl Printer<'_> {
     fn whole(&mut self) {
         let params: Vec<String> = self.function.params.iter().map(|&p| self.bound(p)).collect();
         let results: Vec<String> = self.function.results.iter().map(Type::to_string).collect();
-        let effect = if self.function.pure { "" } else { "effectful " };
+        let effect = match self.function.effect {
+            Effect::None => "",
+            Effect::Checks => "checking ",
+            Effect::Shows => "effectful ",
+        };
         let head = format!("{effect}fn {}({}) -> ({})", self.function.name, params.join(", "), results.join(", "));
         let _ = writeln!(self.out, "{head} {{");
         self.block(&self.function.body, 1);

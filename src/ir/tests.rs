@@ -22,7 +22,7 @@ fn function(types: &[Type], stmts: Vec<(Vec<u32>, Op)>, results: &[u32]) -> Func
         results: Vec::new(),
         locals: Vec::new(),
         body: Block::default(),
-        pure: true,
+        effect: Effect::None,
     };
     let named = [("x", tensor(&["a", "b"])), ("y", tensor(&["b"])), ("n", Type::INT)];
     for (name, ty) in named {

@@ -27,8 +27,7 @@ pub fn peel(module: &Module, function: &mut Function) -> bool {
 }
 
 fn empty() -> Function {
-    let body = Block::default();
-    Function { name: String::new(), params: Vec::new(), results: Vec::new(), locals: Vec::new(), body, pure: true }
+    Function::default()
 }
 
 struct Peeling<'a> {

@@ -6,7 +6,7 @@
 //! scalar operations, are worth it.
 
 use super::copy::each_stmt;
-use crate::ir::{Block, Carried, Const, Function, LocalId, Module, Op, Stmt, Type, builtin_is_pure};
+use crate::ir::{Block, Carried, Const, Effect, Function, LocalId, Module, Op, Stmt, Type, builtin_is_pure};
 
 /// Rewrites the loops of an item's function.
 pub fn resumable(module: &Module, function: &mut Function) {
@@ -14,7 +14,9 @@ pub fn resumable(module: &Module, function: &mut Function) {
     let mut count = 0;
     rewrite(module, function, &mut body, &mut count);
     function.body = body;
-    function.pure &= count == 0;
+    if count > 0 {
+        function.effect = Effect::Shows;
+    }
 }
 
 /// `count` numbers the loops of the function in order.
@@ -40,7 +42,7 @@ fn worth(module: &Module, function: &Function, stmt: &Stmt) -> bool {
     each_stmt(body, &mut |stmt| {
         harmless &= match &stmt.op {
             Op::Builtin { name, .. } => *name == "report" || builtin_is_pure(name),
-            Op::Call { func, .. } => module.functions.get(func.0 as usize).is_some_and(|callee| callee.pure),
+            Op::Call { .. } => module.effect_of(&stmt.op) == Effect::None,
             Op::GlobalSet(..) | Op::Return(_) | Op::Grad { .. } => false,
             _ => true,
         };

@@ -12,7 +12,7 @@ use crate::base::ops::{ReduceKind, ScalarOp};
 use crate::base::sweep::{Sweep, Work};
 use crate::ir::print::function as print;
 use crate::ir::verify::verify;
-use crate::ir::{AxisSet, Block, Const, Elem, FuncId, Function, LocalId, Module, Op, Stmt, Type};
+use crate::ir::{AxisSet, Block, Const, Effect, Elem, FuncId, Function, LocalId, Module, Op, Stmt, Type};
 use std::collections::BTreeMap;
 
 type At = BTreeMap<Axis, usize>;
@@ -479,7 +479,7 @@ pub fn empty(name: &str) -> Function {
         results: Vec::new(),
         locals: Vec::new(),
         body: Block::default(),
-        pure: true,
+        effect: Effect::None,
     }
 }
 

@@ -33,6 +33,12 @@ pub(in crate::check) fn effect(span: Span, place: &str) -> D {
     D::error("E040", span, format!("{place} cannot print, write or plot")).help("print the result afterwards")
 }
 
+pub(in crate::check) fn check_inside(span: Span) -> D {
+    D::error("E040", span, "a comprehension cannot assert")
+        .note("note", "its elements are computed in no order, some of them more than once")
+        .help("assert before it, or on the whole result afterwards")
+}
+
 // ---- experiments ---------------------------------------------------------------------------------------------------
 
 pub(in crate::check) fn not_a_model(span: Span, ty: &Type) -> D {

@@ -4,6 +4,7 @@
 //! floats; `stop` ends it by name.
 
 use crate::ir::{Block, Carried, Function, LocalId, Op, Stmt, Type};
+use std::collections::BTreeSet;
 
 /// The identity that hides its argument from gradients.
 pub const STOP: &str = "stop";
@@ -16,6 +17,33 @@ pub fn mark(function: &Function, wrt: usize) -> Vec<bool> {
     }
     marks.block(&function.body);
     marks.active
+}
+
+/// The locals that may hold a value that was never set: what a site is kept in until a loop reaches it.
+pub fn unset(body: &Block) -> BTreeSet<LocalId> {
+    let mut found = BTreeSet::new();
+    may_be_unset(body, &mut found);
+    found
+}
+
+fn may_be_unset(block: &Block, found: &mut BTreeSet<LocalId>) {
+    for stmt in &block.stmts {
+        if let Op::For { carried, .. } | Op::While { carried, .. } = &stmt.op {
+            let starts: Vec<LocalId> =
+                carried.iter().filter(|one| found.contains(&one.init)).map(|one| one.param).collect();
+            found.extend(starts);
+        }
+        stmt.op.blocks().into_iter().for_each(|inner| may_be_unset(inner, found));
+        let among = |block: &&Block, number: usize| block.results.get(number).is_some_and(|one| found.contains(one));
+        let reached = |number: usize| match &stmt.op {
+            Op::Undef => true,
+            Op::Copy(arg) => found.contains(arg),
+            op => op.blocks().iter().any(|block| among(block, number)),
+        };
+        let dests: Vec<LocalId> =
+            (0..stmt.dest.len()).filter(|&number| reached(number)).map(|n| stmt.dest[n]).collect();
+        found.extend(dests);
+    }
 }
 
 struct Marks<'a> {

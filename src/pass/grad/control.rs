@@ -68,6 +68,9 @@ impl Reverse<'_> {
                 self.active.resize(self.active.len().max(new.0 as usize + 1), false);
                 self.active[new.0 as usize] = true;
             }
+            if self.unset.contains(&old) {
+                self.unset.insert(new);
+            }
         }
         quiet(&mut copy);
         (copy, names)
@@ -111,18 +114,27 @@ impl Reverse<'_> {
     ) -> Outcome {
         debug_assert_eq!(dest.len(), adjoints.len());
         let wanted = self.active_captures(&[then, other]);
-        let mut sides = Vec::new();
+        let (mut sides, mut sizes) = (Vec::new(), BTreeMap::new());
         for branch in [then, other] {
             let around = self.build.enter();
             let (copy, _) = self.copied(branch, Names::new());
             let reached = self.reversed(&copy, &BTreeMap::new(), adjoints, &wanted)?;
+            // What a branch hands on unset has the sizes of what the other gives in its place.
+            let like = |(number, &result): (usize, &LocalId)| {
+                let unset = self.unset.contains(&result).then_some(result)?;
+                Some((unset, adjoints.get(number).copied().flatten()?))
+            };
+            sizes.extend(copy.results.iter().enumerate().filter_map(like));
             sides.push((self.build.leave(around), reached));
         }
         let reached: BTreeSet<LocalId> = sides.iter().flat_map(|(_, reached)| reached.keys().copied()).collect();
         let mut blocks = Vec::new();
         for (stmts, found) in sides {
             let around = std::mem::replace(&mut self.build.stmts, stmts);
-            let results = reached.iter().map(|&local| found.get(&local).copied().unwrap_or_else(|| self.zeros(local)));
+            let results = reached.iter().map(|&local| {
+                let like = sizes.get(&local).copied().unwrap_or(local);
+                found.get(&local).copied().unwrap_or_else(|| self.zeros(like))
+            });
             let results = results.collect();
             blocks.push(Block { stmts: self.build.leave(around), results });
         }
@@ -262,7 +274,7 @@ fn dear(function: &Function, body: &Block) -> BTreeSet<LocalId> {
     body.stmts.iter().filter(is_dear).map(|stmt| with_bias(stmt.dest[0])).collect()
 }
 
-/// Takes out the statements that exist only for their effect: computing again must not print again.
+/// Takes out the statements that exist only for their effect: computing again must not check or print again.
 fn quiet(block: &mut Block) {
     block.stmts.retain(|stmt| match &stmt.op {
         Op::Builtin { name, .. } => !stmt.dest.is_empty() || builtin_is_pure(name),

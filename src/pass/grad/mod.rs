@@ -24,7 +24,7 @@ use crate::base::diag::Diagnostic;
 use crate::base::ops::ScalarOp;
 use crate::base::span::Span;
 use crate::ir::{Block, FuncId, Function, LocalId, Module, Op, Stmt, Type};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The function that gives the results of `func` and then the gradient of the first by each of the first `wrt`
 /// parameters. `span` is the place that asked.
@@ -50,11 +50,12 @@ pub fn gradient(
     dead::remove(module, &mut function);
     function.name.push_str("'grad");
     let active = activity::mark(&function, wrt);
+    let unset = activity::unset(&function.body);
     let body = std::mem::take(&mut function.body);
     let params = function.params.clone();
     let build = Builder::new(function);
     let (adjoints, tapes, kept) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let mut reverse = Reverse { module, derivatives, vjps, build, active, adjoints, tapes, kept };
+    let mut reverse = Reverse { module, derivatives, vjps, build, active, unset, adjoints, tapes, kept };
     let mut results = reverse.whole(body)?;
     reverse.build.span = span;
     for &param in &params[..wrt] {
@@ -70,6 +71,8 @@ struct Reverse<'a> {
     build: Builder,
     /// By local: does a float in it depend on the parameters? Locals made here do not.
     active: Vec<bool>,
+    /// Locals that may never have been set, so that their sizes cannot be asked for.
+    unset: BTreeSet<LocalId>,
     /// Adjoints so far; none yet means zero.
     adjoints: BTreeMap<LocalId, LocalId>,
     /// By loop variable: lists of what each carried parameter was, round by round.

@@ -3,7 +3,7 @@
 //! Results of branches and carried values of loops that nobody needs go too: among them the lists that a loop
 //! keeps for a gradient which turns out not to read them.
 
-use crate::ir::{Block, Function, LocalId, Module, Op, Stmt, builtin_is_pure};
+use crate::ir::{Block, Effect, Function, LocalId, Module, Op, Stmt};
 use std::collections::BTreeSet;
 
 /// Rewrites the function; true if anything changed.
@@ -115,9 +115,8 @@ fn keep<T>(list: &mut Vec<T>, needed: &[bool]) {
 /// Must the statement run even if nobody reads its results?
 pub fn has_effect(module: &Module, stmt: &Stmt) -> bool {
     match &stmt.op {
-        Op::Builtin { name, .. } => !builtin_is_pure(name),
-        Op::Call { func, .. } => !module.functions.get(func.0 as usize).is_some_and(|callee| callee.pure),
-        Op::GlobalSet(..) | Op::Return(_) | Op::Drop(_) => true,
+        Op::Return(_) | Op::Drop(_) => true,
+        op if module.effect_of(op) != Effect::None => true,
         op => op.blocks().into_iter().any(|block| block.stmts.iter().any(|stmt| has_effect(module, stmt))),
     }
 }

@@ -8,7 +8,7 @@ use super::fold::{Better, Known, better};
 use super::sizes;
 use crate::base::axis::Axis;
 use crate::base::ops::{ReduceKind, ScalarOp};
-use crate::ir::{Block, Const, Function, LocalId, Module, Op, Stmt, builtin_is_pure};
+use crate::ir::{Block, Const, Effect, Function, LocalId, Module, Op, Stmt, builtin_is_pure};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Rewrites the function; true if anything changed.
@@ -251,7 +251,9 @@ impl Sharing<'_> {
             Op::Builtin { name, axes: given, .. } if builtin_is_pure(name) => {
                 axes(&format!("builtin {name}"), &[given])
             }
-            Op::Call { func, .. } if self.is_pure(op) => axes(&format!("call {}", func.0), &[]),
+            Op::Call { func, .. } if self.module.effect_of(op) == Effect::None => {
+                axes(&format!("call {}", func.0), &[])
+            }
             Op::GlobalGet(global) if self.stable => axes(&format!("global {}", global.0), &[]),
             Op::GetField { field, .. } => axes(&format!("field {field}"), &[]),
             _ => return None,
@@ -264,13 +266,6 @@ impl Sharing<'_> {
             key.locals.sort();
         }
         Some(key)
-    }
-
-    fn is_pure(&self, op: &Op) -> bool {
-        match op {
-            Op::Call { func, .. } => self.module.functions.get(func.0 as usize).is_some_and(|callee| callee.pure),
-            _ => true,
-        }
     }
 }
 
@@ -287,7 +282,7 @@ fn globals_are_stable(module: &Module, body: &Block) -> bool {
     let mut stable = true;
     each_stmt(body, &mut |stmt| match &stmt.op {
         Op::GlobalSet(..) => stable = false,
-        Op::Call { func, .. } => stable &= module.functions.get(func.0 as usize).is_some_and(|callee| callee.pure),
+        Op::Call { .. } => stable &= module.effect_of(&stmt.op) < Effect::Shows,
         _ => {}
     });
     stable
