@@ -57,7 +57,7 @@ fn no_array_of_batch_by_features_is_made() {
     let found = largest(&program(auxk, ""));
     assert!(found < BATCH_BY_FEATURES, "AuxK: an array of {found} bytes");
     // What is asked of the trained dictionary afterwards.
-    let judge = "print(\"{sae.evaluate[sample](data, dictionary, 8).l0}\")";
+    let judge = "print(\"{sae.evaluate[sample](data, sae.coder(dictionary, 8)).l0}\")";
     let found = largest(&program(topk, judge));
     assert!(found < BATCH_BY_FEATURES, "evaluate: an array of {found} bytes");
     // The test can fail: this asks for the dense codes.

@@ -24,7 +24,7 @@ impl Build {
             results: Vec::new(),
             locals: Vec::new(),
             body: Block::default(),
-            pure: true,
+            effect: Effect::None,
         };
         let mut build = Build { function, open: vec![Vec::new()], spans: 0 };
         let params: Vec<LocalId> = params.iter().map(|ty| build.local(ty.clone())).collect();
