@@ -24,6 +24,7 @@ pub const TABLE: &[Builtin] = &[
     Builtin { name: "check_shape", run: check_shape },
     Builtin { name: "json_bool", run: json_bool },
     Builtin { name: "json_has", run: json_has },
+    Builtin { name: "json_kind", run: json_kind },
     Builtin { name: "json_len", run: json_len },
     Builtin { name: "json_int", run: json_int },
     Builtin { name: "json_float", run: json_float },
@@ -109,6 +110,12 @@ fn json_bool(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
 fn json_has(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("json_has", values, 2)?;
     one(files::json_has(args.file(0)?, args.str(1)?)?)
+}
+
+/// json_kind(; file, path) -> str
+fn json_kind(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("json_kind", values, 2)?;
+    text(files::json_kind(args.file(0)?, args.str(1)?)?)
 }
 
 /// json_len(; file, path) -> int

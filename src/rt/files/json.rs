@@ -1,5 +1,5 @@
 //! Settings by path: `json_int(config, "model.layers.0.size")`. They are those of a JSON file, of a model's file that
-//! tells some beside its tensors, or of a folder's `config.json`.
+//! tells some beside its tensors, or of a folder's `config.json` or `cfg.json`.
 
 use super::super::error::{Error, Result};
 use super::sniff::{self, Format};
@@ -8,6 +8,9 @@ use serde_json::Value;
 
 /// A configuration is small; a data set is not read this way.
 const MAX_BYTES: u64 = 64 << 20;
+
+/// Where a folder's settings are: a model's, and a dictionary's.
+const SETTINGS: &[&str] = &["config.json", "cfg.json"];
 
 pub fn json_int(file: &FileHandle, path: &str) -> Result<i64> {
     let found = find(file, path)?;
@@ -34,6 +37,27 @@ pub fn json_has(file: &FileHandle, path: &str) -> Result<bool> {
     Ok(walk(document(file)?, path).is_ok_and(|found| !found.is_null()))
 }
 
+/// What is at a path: "null", "bool", "number", "text", "list" or "record"; "" if nothing is, or the file has no settings.
+pub fn json_kind(file: &FileHandle, path: &str) -> Result<&'static str> {
+    let silent = match sniff::format(file) {
+        Format::Gguf | Format::Llama2c | Format::Zip => archive::archive(file)?.settings.is_none(),
+        Format::Folder => SETTINGS.iter().all(|name| file.member(name).is_none()),
+        _ => false,
+    };
+    if silent {
+        return Ok("");
+    }
+    Ok(match walk(document(file)?, path) {
+        Err(_) => "",
+        Ok(Value::Null) => "null",
+        Ok(Value::Bool(_)) => "bool",
+        Ok(Value::Number(_)) => "number",
+        Ok(Value::String(_)) => "text",
+        Ok(Value::Array(_)) => "list",
+        Ok(Value::Object(_)) => "record",
+    })
+}
+
 /// How many items a list has.
 pub fn json_len(file: &FileHandle, path: &str) -> Result<i64> {
     let found = find(file, path)?;
@@ -41,14 +65,14 @@ pub fn json_len(file: &FileHandle, path: &str) -> Result<i64> {
 }
 
 /// The settings of a file: a JSON file's text, what GGUF, PyTorch and llama2.c files tell beside their tensors, a
-/// folder's `config.json`.
+/// folder's `config.json`, or `cfg.json` where dictionaries are.
 pub fn document(file: &FileHandle) -> Result<&Value> {
     match sniff::format(file) {
         Format::Gguf | Format::Llama2c | Format::Zip => {
             let settings = archive::archive(file)?.settings.as_ref();
             settings.ok_or_else(|| file.fault("tells nothing beside its tensors"))
         }
-        Format::Folder => match file.member("config.json") {
+        Format::Folder => match SETTINGS.iter().find_map(|name| file.member(name)) {
             Some(config) => document(config),
             None => {
                 let names = file.members.iter().filter_map(|member| member.path.file_name()?.to_str());
@@ -161,6 +185,10 @@ mod tests {
         assert_eq!(json_int(&file, "a.c.d.0").unwrap(), 3);
         assert!(json_bool(&file, "a.c.d.1").unwrap());
         assert_eq!(json_len(&file, "a.c.d").unwrap(), 2);
+        assert_eq!(
+            [json_kind(&file, "a.c.d"), json_kind(&file, "a.b"), json_kind(&file, "none")].map(Result::unwrap),
+            ["list", "number", "null"]
+        );
         assert!(json_has(&file, "a.c.d.1").unwrap() && !json_has(&file, "a.c.d.2").unwrap());
         assert!(
             !json_has(&file, "none").unwrap() && !json_has(&file, "").unwrap() && !json_has(&file, "a..b").unwrap()

@@ -17,7 +17,7 @@ pub use archive::{
     check_shape, check_tensors, format as file_format, has_tensor, tensor, tensor_index, tensor_names, tensor_size,
 };
 pub use folder::{folder_members, open_folder, open_folder_header};
-pub use json::{document, json_bool, json_float, json_has, json_int, json_len, json_str};
+pub use json::{document, json_bool, json_float, json_has, json_int, json_kind, json_len, json_str};
 pub use list::{Listed, archive_format, listed, listed_array};
 pub use npy::{read_f32, read_index};
 pub use sniff::{Table, table};

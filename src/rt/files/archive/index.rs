@@ -1,6 +1,6 @@
-//! The tensors of a folder: those of the shards that its index names, or of the file that has the usual name
-//! (`model.safetensors`, `pytorch_model.bin`), or of the only file of weights. Which file holds the weights is never
-//! guessed: where two could, the error names both.
+//! The tensors of a folder: those of the shards that its index names, or of the file that has a usual name (of models
+//! `model.safetensors`, `pytorch_model.bin`; of dictionaries `sae_weights.safetensors`, `sae.safetensors`, `ae.pt`), or
+//! of the only file of weights. Which file holds the weights is never guessed: where two could, the error names both.
 
 use super::super::super::error::{Error, Result};
 use super::super::FileHandle;
@@ -10,18 +10,21 @@ use super::{Archive, Entry, archive};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The names of weights that other files of a folder, such as statistics beside a dictionary, do not have.
+const SAFETENSORS: &[&str] = &["model.safetensors", "sae_weights.safetensors", "sae.safetensors"];
+
 pub fn read(folder: &FileHandle) -> Result<Archive> {
     let of = |test: &dyn Fn(&str) -> bool| -> Vec<usize> {
         let named = |at: &usize| folder.members.get(*at).is_some_and(|member| test(member_name(member)));
         (0..folder.members.len()).filter(named).collect()
     };
     let indices = of(&|name| name.ends_with(".index.json"));
-    let weights = |usual: &str, test: &dyn Fn(&str) -> bool| {
-        let found = of(&|name| name == usual);
+    let weights = |usual: &[&str], test: &dyn Fn(&str) -> bool| {
+        let found = of(&|name| usual.contains(&name));
         if found.is_empty() { of(test) } else { found }
     };
-    let safetensors = weights("model.safetensors", &|name| name.ends_with(".safetensors"));
-    let torch = weights("pytorch_model.bin", &is_torch);
+    let safetensors = weights(SAFETENSORS, &|name| name.ends_with(".safetensors"));
+    let torch = weights(&["pytorch_model.bin", "ae.pt"], &is_torch);
     match (&indices[..], &safetensors[..], &torch[..]) {
         ([index], ..) => sharded(folder, *index),
         ([], [one], _) | ([], [], [one]) => whole(folder, *one),
