@@ -25,6 +25,8 @@ const SHOWS: &[&str] = &[
     "plot",
     "write_npy",
     "write_safetensors",
+    "write_npz",
+    "write_torch",
     "write_text",
     "expect_value",
     "loop_start",

@@ -15,6 +15,8 @@ pub const TABLE: &[Builtin] = &[
     Builtin { name: "report", run: report },
     Builtin { name: "write_npy", run: write_npy },
     Builtin { name: "write_safetensors", run: write_safetensors },
+    Builtin { name: "write_npz", run: write_npz },
+    Builtin { name: "write_torch", run: write_torch },
     Builtin { name: "write_text", run: write_text },
     Builtin { name: "plot", run: plot },
 ];
@@ -72,12 +74,29 @@ fn write_npy(ctx: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value
 
 /// write_safetensors(; name, list of records { name, shape, data })
 fn write_safetensors(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
-    let args = Args::exactly("write_safetensors", values, 2)?;
-    let list = args.list(1)?.iter().map(|item| stored(&args, item)).collect::<Result<Vec<_>>>()?;
+    write_archive(ctx, &Args::exactly("write_safetensors", values, 2)?, files::model_bytes)
+}
+
+/// write_npz(; name, list of name, shape and data)
+fn write_npz(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    write_archive(ctx, &Args::exactly("write_npz", values, 2)?, files::npz_bytes)
+}
+
+/// write_torch(; name, list of name, shape and data, JSON record of what stands beside them)
+fn write_torch(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("write_torch", values, 3)?;
+    let told = serde_json::from_str(args.str(2)?);
+    let told = told.map_err(|cause| args.senseless(format!("was given settings that are no JSON record: {cause}")))?;
+    write_archive(ctx, &args, |list| files::torch_bytes(list, &told))
+}
+
+/// What the first two arguments say, as `bytes` makes a file of it.
+fn write_archive(ctx: &mut Ctx, args: &Args, bytes: impl Fn(&[files::Named]) -> Result<Vec<u8>>) -> Result<Vec<Value>> {
+    let list = args.list(1)?.iter().map(|item| stored(args, item)).collect::<Result<Vec<_>>>()?;
     if list.is_empty() {
         return Err(args.senseless("was given no tensor to write"));
     }
-    let shown = ctx.world.write(output_name(&args, 0)?, &files::model_bytes(&list)?)?;
+    let shown = ctx.world.write(output_name(args, 0)?, &bytes(&list)?)?;
     ctx.world.print(&format!("wrote {shown} [{} tensors]", list.len()));
     Ok(Vec::new())
 }

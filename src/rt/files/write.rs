@@ -13,15 +13,19 @@ use std::path::Path;
 /// The npy file of a tensor, its axes in the order of `dims`.
 pub fn npy_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
     let shape: Vec<u64> = tensor.dims.iter().map(|dim| dim.len as u64).collect();
-    let header = match tensor.buffer {
-        Buffer::F32(_) => npy_header::<f32>(&shape),
-        Buffer::F64(_) => npy_header::<f64>(&shape),
-        Buffer::I64(_) => npy_header::<i64>(&shape),
-        Buffer::Bool(_) => npy_header::<bool>(&shape),
-    };
-    let mut bytes = header.map_err(|cause| Error::new(code::INTERNAL, format!("no npy header: {cause}")))?;
+    let mut bytes = header_for(tensor, &shape)?;
     bytes.extend(little_endian(tensor)?);
     Ok(bytes)
+}
+
+fn header_for(tensor: &Tensor, shape: &[u64]) -> Result<Vec<u8>> {
+    let header = match tensor.buffer {
+        Buffer::F32(_) => npy_header::<f32>(shape),
+        Buffer::F64(_) => npy_header::<f64>(shape),
+        Buffer::I64(_) => npy_header::<i64>(shape),
+        Buffer::Bool(_) => npy_header::<bool>(shape),
+    };
+    header.map_err(|cause| Error::new(code::INTERNAL, format!("no npy header: {cause}")))
 }
 
 fn npy_header<T: npyz::AutoSerialize>(shape: &[u64]) -> std::io::Result<Vec<u8>> {
@@ -65,19 +69,31 @@ pub struct Named<'a> {
 /// The safetensors file of a model, as other programs write it: nothing but the tensors, under the names that are told.
 pub fn model_bytes(list: &[Named]) -> Result<Vec<u8>> {
     let mut stored = std::collections::BTreeMap::new();
-    for Named { name, shape, data } in list {
-        let found: usize = data.dims.iter().map(|dim| dim.len).product();
-        let needed = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
-        if needed != Some(found) {
-            let message = format!("`{name}` has {found} numbers, which do not fill the shape {shape:?}");
-            return Err(Error::new(code::ARGUMENT, message));
-        }
+    for named in list {
+        filled(named)?;
+        let Named { name, shape, data } = named;
         if stored.insert(*name, (dtype_of(data), shape.clone(), little_endian(data)?)).is_some() {
             return Err(Error::new(code::ARGUMENT, format!("two tensors of one file are called `{name}`")));
         }
     }
     // Hugging Face's readers ask for this entry.
     serialized(&stored.into_iter().collect::<Vec<_>>(), "format", "pt".to_string())
+}
+
+/// Do the numbers fill the shape?
+pub(super) fn filled(Named { name, shape, data }: &Named) -> Result<()> {
+    let found: usize = data.dims.iter().map(|dim| dim.len).product();
+    let needed = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
+    if needed == Some(found) {
+        return Ok(());
+    }
+    Err(Error::new(code::ARGUMENT, format!("`{name}` has {found} numbers, which do not fill the shape {shape:?}")))
+}
+
+/// The header of an npy file with the shape that is told.
+pub(super) fn npy_header_of(named: &Named) -> Result<Vec<u8>> {
+    let shape: Vec<u64> = named.shape.iter().map(|&length| length as u64).collect();
+    header_for(named.data, &shape)
 }
 
 fn dtype_of(tensor: &Tensor) -> Dtype {
@@ -108,7 +124,7 @@ fn parts(name: &str, value: &Value) -> Result<Parts> {
 }
 
 /// The elements in the order of `dims`.
-fn little_endian(tensor: &Tensor) -> Result<Vec<u8>> {
+pub(super) fn little_endian(tensor: &Tensor) -> Result<Vec<u8>> {
     let dense = if tensor.is_dense() { tensor.clone() } else { tensor.copied()? };
     let fault = || Error::new(code::INTERNAL, "a tensor that is not dense after copying");
     Ok(match &dense.buffer {
