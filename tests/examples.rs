@@ -35,6 +35,16 @@ fn the_short_examples_hold() {
     verified(vec![example("first_steps.exp"), example("reference.exp")]);
 }
 
+#[test]
+fn the_examples_about_dictionaries_hold() {
+    verified(vec![example("own_dictionary.exp"), example("dictionary_in_model.exp"), example("head_dictionaries.exp")]);
+}
+
+#[test]
+fn the_examples_about_position_hold() {
+    verified(vec![example("layer0_exact.exp"), example("removing_position.exp"), example("four_schemes.exp")]);
+}
+
 /// With `LOCUS_FULL=1` also the table of every kind of dictionary, two minutes.
 #[test]
 fn the_worlds_hold() {

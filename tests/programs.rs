@@ -22,7 +22,23 @@ fn checked(path: &Path, engine: EngineKind) -> Result<Ran, String> {
 /// The programs of `tests/run`, the short examples, and the worlds that take less than a second. `tests/training.rs` runs
 /// the training at a small size; `smollm2.exp` reads a model that has to be fetched.
 fn all() -> Vec<PathBuf> {
-    let long = ["positional_variance.exp", "train_gpt.exp", "smollm2.exp", "w4.exp", "w4_kinds.exp"];
+    let long = [
+        "positional_variance.exp",
+        "train_gpt.exp",
+        "smollm2.exp",
+        "dictionary_in_model.exp",
+        "head_dictionaries.exp",
+        "layer0_exact.exp",
+        "removing_position.exp",
+        "four_schemes.exp",
+        "posdecomp_coverage.exp",
+        "posdecomp_null.exp",
+        "w2_sampled.exp",
+        "w4.exp",
+        "w4_kinds.exp",
+        "w8.exp",
+        "w8_bias.exp",
+    ];
     let mut found: Vec<PathBuf> = ["tests/run", "examples", "tests/worlds"].into_iter().flat_map(programs).collect();
     found.retain(|path| !long.iter().any(|name| path.ends_with(name)));
     found

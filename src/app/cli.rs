@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::session::EngineKind;
+use crate::session::convert::Format;
 use crate::session::remember::store::parse_size;
 
 /// A small experiment language that asks where position lives in a transformer.
@@ -53,6 +54,8 @@ pub enum Command {
     },
     /// Show how a tokenizer cuts a text into tokens
     Tokenize(TokenizeArgs),
+    /// Write a dictionary in the files of another program, and check that it computes the same
+    Convert(ConvertArgs),
     /// Show or remove the results that are remembered
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -191,6 +194,17 @@ pub struct TokenizeArgs {
 }
 
 #[derive(Args, Clone, Debug)]
+pub struct ConvertArgs {
+    /// The files to write [default: by the name of TO: .npz Gemma Scope's, .pt OpenAI's, else a folder of SAELens]
+    #[arg(long = "as", value_enum, value_name = "FORMAT")]
+    pub to_format: Option<FormatChoice>,
+    /// A folder of SAELens, sparsify or dictionary_learning, a params.npz of Gemma Scope, or a .pt of OpenAI's
+    pub from: PathBuf,
+    /// What to write; it must not exist yet
+    pub to: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
 pub struct ReplArgs {
     #[command(flatten)]
     pub common: Common,
@@ -217,6 +231,36 @@ impl From<EngineChoice> for EngineKind {
             EngineChoice::Jit => EngineKind::Jit,
             EngineChoice::Interp => EngineKind::Interp,
             EngineChoice::InterpUnoptimised => EngineKind::InterpUnoptimised,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatChoice {
+    /// cfg.json and sae_weights.safetensors
+    #[value(name = "saelens")]
+    SaeLens,
+    /// cfg.json and sae.safetensors: TopK
+    Sparsify,
+    /// config.json and ae.pt
+    #[value(name = "dictionary_learning")]
+    DictionaryLearning,
+    /// params.npz: JumpReLU
+    #[value(name = "gemma-scope")]
+    GemmaScope,
+    /// autoencoder.pt: TopK of normalised inputs, or ReLU
+    #[value(name = "openai")]
+    OpenAi,
+}
+
+impl From<FormatChoice> for Format {
+    fn from(choice: FormatChoice) -> Format {
+        match choice {
+            FormatChoice::SaeLens => Format::SaeLens,
+            FormatChoice::Sparsify => Format::Sparsify,
+            FormatChoice::DictionaryLearning => Format::DictionaryLearning,
+            FormatChoice::GemmaScope => Format::GemmaScope,
+            FormatChoice::OpenAi => Format::OpenAi,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod cache;
 mod cli;
+mod convert;
 mod dump;
 mod info;
 mod inspect;
@@ -67,6 +68,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Info { kernel } => info::info(kernel),
         Command::Inspect { path } => inspect::inspect(&path),
         Command::Tokenize(args) => tokenize::tokenize(&args),
+        Command::Convert(args) => convert::convert(&args),
         Command::Cache(args) => cache::cache(&args),
         Command::Repl(args) => repl::repl(&args),
     }

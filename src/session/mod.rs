@@ -4,6 +4,7 @@
 //! program text. It never prints: output goes through a `rt::ctx::World`, messages are returned as diagnostics.
 
 pub mod bless;
+pub mod convert;
 pub mod embedded;
 pub mod engines;
 pub mod fault;
