@@ -63,7 +63,12 @@ fn one_seed_one_dictionary() {
     assert_eq!(first, files("7", "", EngineKind::Jit, 1), "another run");
     assert_eq!(first, files("7", "", EngineKind::Jit, 2), "two threads");
     assert_eq!(first, files("7", "", EngineKind::Interp, 2), "the interpreter");
-    let drawing = "use std.random: normal\nlet noise = normal[sample, planted](root, \"noise\")\nprint(\"{total(noise):.1}\")";
+    let drawing =
+        "use std.random: normal\nlet noise = normal[sample, planted](root, \"noise\")\nprint(\"{total(noise):.1}\")";
     assert_eq!(first, files("7", drawing, EngineKind::Jit, 1), "a draw elsewhere");
-    assert_ne!(first, files("8", "use std.random: normal\nlet a = normal[d](root, \"a\")\nprint(a)", EngineKind::Jit, 1), "another seed");
+    assert_ne!(
+        first,
+        files("8", "use std.random: normal\nlet a = normal[d](root, \"a\")\nprint(a)", EngineKind::Jit, 1),
+        "another seed"
+    );
 }
