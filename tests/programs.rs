@@ -34,8 +34,10 @@ fn all() -> Vec<PathBuf> {
         "posdecomp_coverage.exp",
         "posdecomp_null.exp",
         "w2_sampled.exp",
+        "own_dictionary.exp",
         "w4.exp",
         "w4_kinds.exp",
+        "w7.exp",
         "w8.exp",
         "w8_bias.exp",
     ];
