@@ -19,7 +19,7 @@ fn checked(path: &Path, engine: EngineKind) -> Result<Ran, String> {
     }
 }
 
-/// The programs of `tests/run`, the short examples, and the worlds that take less than a second. `tests/training.rs` runs
+/// The programs of `tests/run`, the short examples, and the worlds that take less than two seconds. `tests/examples.rs` verifies the others. `tests/training.rs` runs
 /// the training at a small size; `smollm2.exp` reads a model that has to be fetched.
 fn all() -> Vec<PathBuf> {
     let long = [
@@ -32,6 +32,8 @@ fn all() -> Vec<PathBuf> {
         "removing_position.exp",
         "four_schemes.exp",
         "posdecomp_coverage.exp",
+        "posdecomp_bits.exp",
+        "posdecomp_firing.exp",
         "posdecomp_null.exp",
         "w2_sampled.exp",
         "own_dictionary.exp",
