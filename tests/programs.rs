@@ -19,8 +19,9 @@ fn checked(path: &Path, engine: EngineKind) -> Result<Ran, String> {
     }
 }
 
-/// The programs of `tests/run`, the short examples, and the worlds that take less than two seconds. `tests/examples.rs` verifies the others. `tests/training.rs` runs
-/// the training at a small size; `smollm2.exp` reads a model that has to be fetched.
+/// The programs of `tests/run`, the short examples, and the worlds that take less than two seconds: `tests/examples.rs`
+/// verifies the others once, `tests/training.rs` runs the training at a small size, and `smollm2.exp` reads a model that has
+/// to be fetched.
 fn all() -> Vec<PathBuf> {
     let long = [
         "positional_variance.exp",
