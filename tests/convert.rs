@@ -117,11 +117,16 @@ fn nothing_is_overwritten_and_nothing_is_left_behind() {
 
     // A refusal in the middle leaves no part of the result.
     write(&source, &folder.path().join("new"), Format::GemmaScope).unwrap_err();
-    write(&folder.path().join("nothing"), &folder.path().join("new"), Format::SaeLens).unwrap_err();
+    write(&folder.path().join("nothing"), &folder.path().join("new/and/deep"), Format::SaeLens).unwrap_err();
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["taken"]);
 
-    // Braces and quotes in a path are its own.
+    // Words, braces and quotes in a path are its own.
+    std::fs::create_dir(folder.path().join("AFTER WRITER")).unwrap();
+    let words = folder.path().join("AFTER WRITER/BEFORE SOURCE");
+    write(&source, &words, Format::SaeLens).unwrap();
+    write(&words, &folder.path().join("AFTER"), Format::SaeLens).unwrap();
+
     let odd = folder.path().join("a {b} \"c\".npz");
     let gemma = source.with_file_name("saelens_jumprelu");
     write(&gemma, &odd, Format::of(&odd)).unwrap();

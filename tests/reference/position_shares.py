@@ -57,18 +57,17 @@ def blocked(a, level, sequences):
         if inside.sum() >= 2:
             d[s] = a[s] - a[s][inside].mean()
             use[s] = inside
-    us, means, squares, spread_n = [], [], [], 0.0
+    us, weights, kept, spread_n = [], [], [], 0.0
     for j in np.unique(level[all_counted]):
         where = [(s, t) for s in sequences for t in range(T) if use[s, t] and level[s, t] == j]
         products = [d[p] * d[q] for i, p in enumerate(where) for q in where[i + 1 :] if p[0] != q[0]]
         if products:
             us.append(np.mean(products))
+            weights.append(len(where))
             spread_n += len(where) * us[-1]
-            here = a[all_counted & (level == j)]
-            means.append(here.mean())
-            squares.append((here**2).mean())
-    position = np.mean(us)
-    variance = np.mean(squares) - np.mean(means) ** 2
+            kept.extend(a[all_counted & (level == j)])
+    position = np.average(us, weights=weights)
+    variance = np.var(kept)
     n = all_counted.sum()
     freedom = sum(max((level[s] >= 0).sum() - 1, 0) for s in sequences)
     residual = ((d[use] ** 2).sum() - spread_n) / freedom
@@ -78,7 +77,7 @@ def blocked(a, level, sequences):
         "position": position,
         "residual": residual,
         "level_variance": variance,
-    }, us[0] / ((len(np.unique(level[all_counted])) - 1) * variance)
+    }, us[0] * (level[all_counted] == 0).sum() / ((level[all_counted] != 0).sum() * variance)
 
 
 def complete(a):

@@ -80,17 +80,22 @@ pub fn convert(
         Box::new(plain(Error::new(code::FILE, format!("cannot write `{}`: {error}", to.display()))))
     };
     let parent = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(unwritable)?;
-    let work = tempfile::Builder::new().prefix(".locus-").tempdir_in(parent).map_err(unwritable)?;
+    // A folder for the result is made when there is one.
+    let nearest = parent.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let work = tempfile::Builder::new().prefix(".locus-").tempdir_in(nearest).map_err(unwritable)?;
 
-    let write = WRITE.replace("SOURCE", &input(from)).replace("WRITER", format.writer());
+    // Paths go in last and at one place each: they may hold any word.
+    let write = WRITE.replace("WRITER", format.writer()).replace("SOURCE", &input(from));
     let mut lines = run("write", &write, work.path(), interrupt)?;
     let made = work.path().join(PART);
     // A file goes to the name that was asked for; a folder does too if the format is one.
     let made = format.file().map_or(made.clone(), |file| made.join(file));
-    let check = CHECK.replace("BEFORE", &input(from)).replace("AFTER", &input(&made));
+    let check = CHECK.split_once("BEFORE").and_then(|(start, rest)| Some((start, rest.split_once("AFTER")?)));
+    let check = check.map_or_else(String::new, |(start, (middle, end))| {
+        format!("{start}{}{middle}{}{end}", input(from), input(&made))
+    });
     lines.extend(run("check", &check, work.path(), interrupt)?);
-    fs::rename(&made, to).map_err(unwritable)?;
+    fs::create_dir_all(parent).and_then(|()| fs::rename(&made, to)).map_err(unwritable)?;
     Ok(lines)
 }
 
