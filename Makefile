@@ -5,7 +5,7 @@ BINARY := $(or $(CARGO_TARGET_DIR),target)/release/locus
 DEMO := examples/positional_variance.exp
 DEMO_OUT := out/positional_variance
 
-.PHONY: demo smollm2 models test check-full bench build setup clean
+.PHONY: demo smollm2 models test check-full browser bench build setup clean
 
 demo: build
 	$(BINARY) run --out $(DEMO_OUT) $(DEMO)
@@ -27,6 +27,13 @@ models: build
 
 test: build
 	.ci/test
+
+# Pages in headless Chromium: the Debian packages chromium and chromium-driver.
+browser: build
+	$(BINARY) report --quiet --out out/browser tests/browser/big.exp
+	python3 tests/browser/report.py out/browser/big.html
+	$(BINARY) report --quiet --out $(DEMO_OUT) $(DEMO)
+	python3 tests/browser/report.py $(DEMO_OUT)/positional_variance.html docs/images/report.png
 
 # Everything at full size, for an idle machine and an hour.
 check-full: build

@@ -69,6 +69,20 @@ fn write(from: &Path, to: &Path, format: Format) -> Result<Vec<String>, String> 
     convert(from, to, format, &Arc::default()).map_err(|diagnostic| diagnostic.message.clone())
 }
 
+/// The same folder with nothing that only SAELens has a place for.
+fn without_metadata(source: &Path, folder: &Path) -> PathBuf {
+    let Ok(settings) = std::fs::read(source.join("cfg.json")) else { return source.to_path_buf() };
+    let mut settings: serde_json::Value = serde_json::from_slice(&settings).unwrap();
+    settings.as_object_mut().unwrap().remove("metadata");
+    let bare = folder.join("bare");
+    std::fs::create_dir(&bare).unwrap();
+    for entry in std::fs::read_dir(source).unwrap().map(|entry| entry.unwrap()) {
+        std::fs::copy(entry.path(), bare.join(entry.file_name())).unwrap();
+    }
+    std::fs::write(bare.join("cfg.json"), settings.to_string()).unwrap();
+    bare
+}
+
 #[test]
 fn every_format_and_back() {
     let (mut written, mut exact, mut refused, mut faults) = (0, 0, 0, Vec::new());
@@ -76,7 +90,7 @@ fn every_format_and_back() {
         let folder = tempfile::tempdir().unwrap();
         let (own, own_format) = *FORMATS.iter().find(|(start, _)| name.starts_with(start)).unwrap();
         let canonical = folder.path().join("own");
-        if let Err(fault) = write(&source, &canonical, own_format) {
+        if let Err(fault) = write(&without_metadata(&source, folder.path()), &canonical, own_format) {
             faults.push(format!("{name} as {own}: {fault}"));
             continue;
         }
@@ -136,4 +150,35 @@ fn nothing_is_overwritten_and_nothing_is_left_behind() {
     let gemma = source.with_file_name("saelens_jumprelu");
     write(&gemma, &odd, Format::of(&odd)).unwrap();
     write(&odd, &folder.path().join("again"), Format::SaeLens).unwrap();
+}
+
+#[test]
+fn what_is_about_a_dictionary_goes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/dictionaries_of_peers/saelens_topk");
+    let source = without_metadata(&peer, folder.path());
+    std::fs::copy(peer.join("cfg.json"), source.join("cfg.json")).unwrap();
+    std::fs::write(source.join("position.safetensors"), "of position").unwrap();
+    std::fs::write(source.join("sparsity.safetensors"), "of frequency").unwrap();
+    let metadata = |folder: &Path| {
+        let settings: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(folder.join("cfg.json")).unwrap()).unwrap();
+        let mut metadata = settings["metadata"].as_object().unwrap().clone();
+        assert!(metadata.remove("sae_lens_version").is_some());
+        metadata
+    };
+    let holds =
+        |folder: &Path, name: &str, bytes: &str| std::fs::read(folder.join(name)).is_ok_and(|b| b == bytes.as_bytes());
+
+    let (same, there) = (folder.path().join("same"), folder.path().join("sparsify"));
+    let said = write(&source, &same, Format::SaeLens).unwrap().join("\n");
+    assert!(!said.contains("left out"), "{said}");
+    assert_eq!(metadata(&same), metadata(&source));
+    assert!(
+        holds(&same, "position.safetensors", "of position") && holds(&same, "sparsity.safetensors", "of frequency")
+    );
+
+    let said = write(&source, &there, Format::Sparsify).unwrap().join("\n");
+    assert!(said.contains("left out: metadata") && said.contains("left out: sparsity.safetensors"), "{said}");
+    assert!(holds(&there, "position.safetensors", "of position") && !there.join("sparsity.safetensors").exists());
 }

@@ -23,6 +23,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check programs without running them
     Check(CheckArgs),
+    /// Run a program and write all that it says as one page for a browser
+    Report(ReportArgs),
     /// Run programs quietly; the exit code tells whether every expectation held
     Verify(VerifyArgs),
     /// Run a program and write the numbers it found into its expectations
@@ -123,6 +125,22 @@ pub struct RunArgs {
     /// Show at the end where time and memory went, by line; with a file, write it there as JSON
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     pub profile: Option<PathBuf>,
+    pub file: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Show nothing but errors and the page's name
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Compute everything, whatever is remembered
+    #[arg(long)]
+    pub fresh: bool,
+    /// The page [default: FILE.html in the folder of --out]
+    #[arg(long, value_name = "PAGE")]
+    pub to: Option<PathBuf>,
     pub file: PathBuf,
 }
 

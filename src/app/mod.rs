@@ -15,6 +15,7 @@ mod pages;
 mod plan;
 mod profile;
 mod repl;
+mod report;
 mod run;
 mod tokenize;
 
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> u8 {
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Report(args) => report::report(&args),
         Command::Check(args) => run::check(&args),
         Command::Verify(args) => run::verify(&args),
         Command::Bless(args) => run::bless(&args),

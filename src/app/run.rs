@@ -12,16 +12,32 @@ use super::profile;
 use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, TERMINATED, interrupt};
 use crate::base::diag::Diagnostic;
 use crate::check::Unit;
+use crate::rt::ctx::World;
 use crate::rt::kernels;
 use crate::session::folder::OutputFolder;
 use crate::session::journal::SharedJournal;
 use crate::session::load::{DiskLoader, Script, read_script};
 use crate::session::provenance::{self, Record};
+use crate::session::report::{PageWorld, Pieces};
 use crate::session::world::{Show, TerminalWorld};
 use crate::session::{Failure, Output, Remember, Session, Settings, verify as verdicts};
 
+/// What of a run is shown, remembered, measured, and kept for a page.
+pub struct How {
+    pub show: Show,
+    pub remember: Remember,
+    pub profile: bool,
+    pub page: Option<Pieces>,
+}
+
+impl How {
+    pub fn plain(show: Show, remember: Remember) -> How {
+        How { show, remember, profile: false, page: None }
+    }
+}
+
 /// A session for a script, or for the prompt in the current folder.
-pub fn session(common: &Common, folder: &Path, show: Show, remember: Remember, profile: bool) -> Session {
+pub fn session(common: &Common, folder: &Path, how: How) -> Session {
     kernels::set_threads(common.threads.map(usize::from));
     let mut overrides = BTreeMap::new();
     overrides.extend(common.overrides.iter().cloned());
@@ -33,13 +49,17 @@ pub fn session(common: &Common, folder: &Path, show: Show, remember: Remember, p
         folder: folder.to_path_buf(),
         memory: common.memory.map(|bytes| bytes as usize),
         disk: common.disk,
-        remember,
-        profile,
+        remember: how.remember,
+        profile: how.profile,
     };
     let (journal, interrupt, stop) = (SharedJournal::default(), Arc::default(), Arc::default());
     interrupt::listen(&interrupt, &stop);
-    let world = TerminalWorld::new(show, OutputFolder::new(&common.out), journal.clone(), interrupt.clone());
-    let output = Output { world: Box::new(world), journal, interrupt, stop };
+    let world = TerminalWorld::new(how.show, OutputFolder::new(&common.out), journal.clone(), interrupt.clone());
+    let world: Box<dyn World> = match how.page {
+        Some(pieces) => Box::new(PageWorld { inner: Box::new(world), pieces }),
+        None => Box::new(world),
+    };
+    let output = Output { world, journal, interrupt, stop };
     Session::new(Box::new(DiskLoader::new(folder)), settings, output)
 }
 
@@ -59,34 +79,24 @@ pub fn prepared(script: &Script, overrides: &[(String, String)]) -> Result<(Sess
 }
 
 /// A script that has run, well or not.
-struct Ran {
-    session: Session,
-    script: Script,
-    failure: Option<Failure>,
-    seconds: f64,
+pub struct Ran {
+    pub session: Session,
+    pub script: Script,
+    pub failure: Option<Failure>,
+    pub seconds: f64,
 }
 
 impl Ran {
-    fn start(path: &Path, common: &Common, show: Show, remember: Remember) -> Result<Ran, Diagnostic> {
-        Ran::measured(path, common, show, remember, false)
-    }
-
-    fn measured(
-        path: &Path,
-        common: &Common,
-        show: Show,
-        remember: Remember,
-        profile: bool,
-    ) -> Result<Ran, Diagnostic> {
+    pub fn start(path: &Path, common: &Common, how: How) -> Result<Ran, Diagnostic> {
         let script = read_script(path)?;
-        let mut session = session(common, &script.folder(), show, remember, profile);
+        let mut session = session(common, &script.folder(), how);
         let start = Instant::now();
         let failure = session.run_script(&script).err();
         Ok(Ran { session, script, failure, seconds: start.elapsed().as_secs_f64() })
     }
 
     /// Shows warnings and the failure, if any; the exit code so far.
-    fn report(&self) -> u8 {
+    pub fn report(&self) -> u8 {
         let sources = self.session.sources();
         let code = match &self.failure {
             None => OK,
@@ -105,7 +115,7 @@ impl Ran {
     }
 
     /// Writes the record of the run; what differs from the recorded run explains expectations that fail.
-    fn record(&self, common: &Common) -> Vec<String> {
+    pub fn record(&self, common: &Common) -> Vec<String> {
         if matches!(self.failure, Some(Failure::Check(_))) {
             return Vec::new();
         }
@@ -118,6 +128,21 @@ impl Ran {
             complain(&format!("warning: no record of this run was kept: {}", error.message));
         }
         notes
+    }
+}
+
+impl Ran {
+    /// Keeps the record, and says what was remembered and which expectations do not hold.
+    pub fn close(&self, common: &Common, loud: bool) {
+        let notes = self.record(common);
+        let verdict = verdicts::verdict(&self.session, &notes);
+        if let (true, Some(saved)) = (loud, self.session.memory.tally.shown()) {
+            complain(&saved);
+        }
+        if loud && !verdict.is_good() {
+            complain(&format!("{} of {} expectations do not hold", verdict.failures.len(), verdict.judged));
+            notes.iter().for_each(|note| complain(&format!("  {note}")));
+        }
     }
 }
 
@@ -134,7 +159,8 @@ pub fn run(args: &RunArgs) -> u8 {
     let loud = !args.quiet;
     let show = Show { prints: loud, expectations: loud, progress: loud, color: stdout_colors() };
     let remember = if args.fresh { Remember::Fresh } else { Remember::On };
-    let ran = match Ran::measured(&args.file, &args.common, show, remember, args.profile.is_some()) {
+    let how = How { profile: args.profile.is_some(), ..How::plain(show, remember) };
+    let ran = match Ran::start(&args.file, &args.common, how) {
         Ok(ran) => ran,
         Err(diagnostic) => return refuse(&diagnostic),
     };
@@ -147,15 +173,7 @@ pub fn run(args: &RunArgs) -> u8 {
     {
         complain(&format!("warning: the profile was not written: {error}"));
     }
-    let notes = ran.record(&args.common);
-    let verdict = verdicts::verdict(&ran.session, &notes);
-    if let (true, Some(saved)) = (loud, ran.session.memory.tally.shown()) {
-        complain(&saved);
-    }
-    if loud && !verdict.is_good() {
-        complain(&format!("{} of {} expectations do not hold", verdict.failures.len(), verdict.judged));
-        notes.iter().for_each(|note| complain(&format!("  {note}")));
-    }
+    ran.close(&args.common, loud);
     code
 }
 
@@ -190,7 +208,7 @@ pub fn verify(args: &VerifyArgs) -> u8 {
     let show = Show { prints: false, expectations: true, progress: true, color: stdout_colors() };
     for path in &args.files {
         say(&path.display().to_string());
-        let code = match Ran::start(path, &args.common, show, if_asked(args.remembered)) {
+        let code = match Ran::start(path, &args.common, How::plain(show, if_asked(args.remembered))) {
             Ok(ran) => verify_one(&ran, &args.common),
             Err(diagnostic) => refuse(&diagnostic),
         };
@@ -226,7 +244,7 @@ fn verify_one(ran: &Ran, common: &Common) -> u8 {
 
 pub fn bless(args: &BlessArgs) -> u8 {
     let show = Show { prints: false, expectations: false, progress: true, color: false };
-    let ran = match Ran::start(&args.file, &args.common, show, if_asked(args.remembered)) {
+    let ran = match Ran::start(&args.file, &args.common, How::plain(show, if_asked(args.remembered))) {
         Ok(ran) => ran,
         Err(diagnostic) => return refuse(&diagnostic),
     };
@@ -270,7 +288,7 @@ fn repaired(ran: &Ran) -> usize {
     failed.filter(|outcome| outcome.found.is_some() && has_number(outcome.number)).count()
 }
 
-fn refuse(diagnostic: &Diagnostic) -> u8 {
+pub fn refuse(diagnostic: &Diagnostic) -> u8 {
     report_plain(diagnostic);
     REFUSED
 }

@@ -22,6 +22,37 @@ unsafe extern "C" {
     fn openblas_get_config() -> *mut c_char;
     fn openblas_get_num_threads() -> c_int;
     fn openblas_set_num_threads(threads: c_int);
+    // LAPACK, which OpenBLAS contains. Matrices are column by column; numbers are passed by address; a first call with a
+    // length of -1 asks for the size of the work space.
+    fn dsyevd_(
+        job: *const c_char,
+        half: *const c_char,
+        n: *const c_int,
+        a: *mut f64,
+        lda: *const c_int,
+        values: *mut f64,
+        work: *mut f64,
+        work_length: *const c_int,
+        whole_work: *mut c_int,
+        whole_length: *const c_int,
+        info: *mut c_int,
+    );
+    fn dgesdd_(
+        job: *const c_char,
+        m: *const c_int,
+        n: *const c_int,
+        a: *mut f64,
+        lda: *const c_int,
+        values: *mut f64,
+        left: *mut f64,
+        ld_left: *const c_int,
+        right: *mut f64,
+        ld_right: *const c_int,
+        work: *mut f64,
+        work_length: *const c_int,
+        whole_work: *mut c_int,
+        info: *mut c_int,
+    );
 }
 
 /// What `locus info` and the record of a run say about the BLAS.
@@ -354,6 +385,95 @@ impl<T: Float> Job<'_, T> {
 
 fn add<T: ToF64>(total: &mut [f64], part: &[T]) {
     T::add_to(total, part);
+}
+
+// ---- decompositions ------------------------------------------------------------------------------------------------
+
+/// Replaces a symmetric matrix `a` of `n` by `n` by its eigenvectors, one a row, from the smallest eigenvalue up. False if the
+/// method does not converge, or `n` is beyond what LAPACK counts.
+pub fn eigh(a: &mut [f64], values: &mut [f64], n: usize) -> bool {
+    set_single_thread();
+    assert!(a.len() == n * n && values.len() == n);
+    let Ok(size) = c_int::try_from(n) else { return false };
+    let (mut work, mut whole) = (vec![0.0], vec![0]);
+    for round in 0..2 {
+        let asks = round == 0;
+        let (work_length, whole_length) = (length(&work, asks), length(&whole, asks));
+        let mut info = 0;
+        // SAFETY: `a` holds n x n numbers and `values` n, as asserted; the work spaces are as long as said, and LAPACK itself said in the
+        // first round how long they must be.
+        unsafe {
+            dsyevd_(
+                c"V".as_ptr(),
+                c"U".as_ptr(),
+                &size,
+                a.as_mut_ptr(),
+                &size,
+                values.as_mut_ptr(),
+                work.as_mut_ptr(),
+                &work_length,
+                whole.as_mut_ptr(),
+                &whole_length,
+                &mut info,
+            );
+        }
+        if info != 0 {
+            return false;
+        }
+        if asks {
+            (work, whole) = (vec![0.0; work[0] as usize], vec![0; whole[0] as usize]);
+        }
+    }
+    true
+}
+
+/// The singular values of the matrix `a`, column by column, with `m` rows and `n` columns; k is the smaller of the two. `left` gets k
+/// columns of `m`, `right` k rows of `n` (column by column: k numbers for each column). False as for `eigh`.
+pub fn svd(a: &mut [f64], m: usize, n: usize, left: &mut [f64], values: &mut [f64], right: &mut [f64]) -> bool {
+    set_single_thread();
+    let k = m.min(n);
+    assert!(a.len() == m * n && left.len() == m * k && right.len() == k * n && values.len() == k);
+    let (Ok(rows), Ok(columns), Ok(count)) = (c_int::try_from(m), c_int::try_from(n), c_int::try_from(k)) else {
+        return false;
+    };
+    let mut whole = vec![0; 8 * k];
+    let mut work = vec![0.0];
+    for round in 0..2 {
+        let work_length = length(&work, round == 0);
+        let mut info = 0;
+        // SAFETY: all slices are as long as LAPACK takes them to be, as asserted, 8 k for its whole numbers; it said itself in the first
+        // round how long the work space must be.
+        unsafe {
+            dgesdd_(
+                c"S".as_ptr(),
+                &rows,
+                &columns,
+                a.as_mut_ptr(),
+                &rows,
+                values.as_mut_ptr(),
+                left.as_mut_ptr(),
+                &rows,
+                right.as_mut_ptr(),
+                &count,
+                work.as_mut_ptr(),
+                &work_length,
+                whole.as_mut_ptr(),
+                &mut info,
+            );
+        }
+        if info != 0 {
+            return false;
+        }
+        if round == 0 {
+            work = vec![0.0; work[0] as usize];
+        }
+    }
+    true
+}
+
+/// The length of a work space, or the sign that asks for it.
+fn length<T>(space: &[T], asks: bool) -> c_int {
+    if asks { -1 } else { c_int::try_from(space.len()).unwrap_or(c_int::MAX) }
 }
 
 #[cfg(test)]

@@ -11,6 +11,10 @@ use super::value::Value;
 pub trait World: Send {
     /// One line of output of the program.
     fn print(&mut self, text: &str);
+    /// A figure, as lines for a terminal and as an SVG picture.
+    fn figure(&mut self, lines: &[String], _svg: &str) {
+        lines.iter().for_each(|line| self.print(line));
+    }
     /// Progress of long work: `done` of `total`, a word and a number to show (a loss). Called at most once a step.
     fn progress(&mut self, label: &str, done: u64, total: u64, shown: &str, value: f64);
     /// Writes a file below the output folder, atomically. `name` is relative. Returns the path as shown.

@@ -1,125 +1,189 @@
-//! Decompositions of small matrices.
+//! Decompositions of stacks of matrices, by LAPACK.
 //!
-//! They run in f64 on one thread in a fixed order, so that their bits depend on nothing but the matrix. Nothing here
-//! is meant for matrices of many thousands of rows: that is for LAPACK.
+//! Matrices are decomposed one by one, each on one thread, several at once: the bits of a result depend on the matrix and on the
+//! kernel of the BLAS alone. Of each vector the sign is settled, so that equal matrices have equal vectors.
 
+use rayon::prelude::*;
+
+use super::aligned::Aligned;
+use super::blas;
 use super::error::{Error, Result, code};
-use super::tensor::{Aligned, Dim, Tensor, size_mismatch};
+use super::tensor::{Dim, Tensor, size_mismatch};
 use crate::base::axis::Axis;
-use crate::base::ops::DType;
 
-/// Rounds after which the rotations are taken not to converge; ten are plenty for any symmetric matrix.
-const ROUNDS: usize = 60;
+/// A stack of matrices over `row` and `column`, and what else the tensor has.
+struct Stack {
+    rest: Vec<Dim>,
+    row: Dim,
+    column: Dim,
+    /// One matrix after another, row by row.
+    values: Vec<f64>,
+}
 
-/// Eigenvalues (over `to`, largest first) and eigenvectors (over `row` and `to`) of a symmetric matrix over `row` and
-/// `column`, in f64. Of each vector the entry that is largest in magnitude is positive. Only the symmetric part counts.
+impl Stack {
+    fn of(name: &str, t: &Tensor, row: Axis, column: Axis) -> Result<Stack> {
+        let (Some(down), Some(across)) = (t.dim(row).copied(), t.dim(column).copied()) else {
+            return Err(Error::new(code::INTERNAL, format!("`{name}` of a tensor over [{}]", t.axes_shown())));
+        };
+        let rest: Vec<Dim> = t.dims.iter().filter(|dim| dim.axis != row && dim.axis != column).copied().collect();
+        let order: Vec<Axis> = rest.iter().map(|dim| dim.axis).chain([row, column]).collect();
+        let values = t.to_f64(&order)?;
+        if values.iter().any(|x| !x.is_finite()) {
+            return Err(Error::new(code::NOT_FINITE, format!("`{name}` of a matrix with NaN or infinity")));
+        }
+        Ok(Stack { rest, row: down, column: across, values })
+    }
+
+    fn count(&self) -> usize {
+        self.rest.iter().map(|dim| dim.len).product()
+    }
+
+    /// A tensor over the axes of the stack and `own`, from parts of matrices one after another.
+    fn over(&self, own: &[Dim], values: &Aligned<f64>) -> Result<Tensor> {
+        let dims: Vec<Dim> = self.rest.iter().chain(own).copied().collect();
+        Tensor::dense_over(&dims, values.clone())
+    }
+}
+
+/// Eigenvalues (over `to`, largest first) and eigenvectors of length 1 (over `to` and `row`) of the symmetric parts of square
+/// matrices. Of each vector the entry that is largest in magnitude is positive.
+///
+/// # Errors
+/// Matrices that are not square, or not finite.
 pub fn eigh(t: &Tensor, row: Axis, column: Axis, to: Axis) -> Result<(Tensor, Tensor)> {
-    let (down, across) = match (t.dim(row), t.dim(column)) {
-        (Some(down), Some(across)) if t.rank() == 2 => (*down, *across),
-        _ => return Err(Error::new(code::INTERNAL, format!("`eigh` of a tensor over [{}]", t.axes_shown()))),
-    };
-    if down.len != across.len {
-        return Err(size_mismatch(row, &down, &Dim { axis: row, ..across }));
+    let stack = Stack::of("eigh", t, row, column)?;
+    let n = stack.row.len;
+    if n != stack.column.len {
+        return Err(size_mismatch(row, &stack.row, &Dim { axis: row, ..stack.column }));
     }
-    if !matches!(t.dtype(), DType::F32 | DType::F64) {
-        return Err(Error::new(code::ARGUMENT, "`eigh` needs a matrix of floats"));
+    let mut vectors = Aligned::<f64>::scratch(stack.count() * n * n);
+    let mut values = Aligned::<f64>::scratch(stack.count() * n);
+    if n > 0 {
+        let parts = vectors.par_chunks_mut(n * n).zip(values.par_chunks_mut(n)).zip(stack.values.par_chunks(n * n));
+        parts.try_for_each(|((vectors, values), matrix)| one_eigh(matrix, vectors, values, n))?;
     }
-    let n = down.len;
-    let given = t.to_f64(&[row, column])?;
-    if given.iter().any(|x| !x.is_finite()) {
-        return Err(Error::new(code::NOT_FINITE, "`eigh` of a matrix with NaN or infinity"));
-    }
-    let mut a: Vec<f64> = (0..n * n).map(|i| 0.5 * (given[i] + given[i % n * n + i / n])).collect();
-    // Row j becomes the eigenvector of entry j of the diagonal.
-    let mut vectors: Vec<f64> = (0..n * n).map(|i| (i / n == i % n) as u8 as f64).collect();
-    if !diagonalise(&mut a, &mut vectors, n) {
+    let along = Dim { axis: to, ..stack.row };
+    Ok((stack.over(&[along], &values)?, stack.over(&[along, stack.row], &vectors)?))
+}
+
+fn one_eigh(matrix: &[f64], vectors: &mut [f64], values: &mut [f64], n: usize) -> Result<()> {
+    let symmetric = |(i, entry): (usize, &mut f64)| *entry = 0.5 * (matrix[i] + matrix[i % n * n + i / n]);
+    vectors.iter_mut().enumerate().for_each(symmetric);
+    if !blas::eigh(vectors, values, n) {
         return Err(Error::new(code::ARITHMETIC, "`eigh` did not converge"));
     }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&i, &j| a[j * n + j].total_cmp(&a[i * n + i]));
-    let values: Vec<f64> = order.iter().map(|&i| a[i * n + i]).collect();
-    let mut turned = Aligned::<f64>::scratch(n * n);
-    for (k, &i) in order.iter().enumerate() {
-        let vector = &vectors[i * n..(i + 1) * n];
-        let largest = vector.iter().fold(0.0f64, |best, &x| if x.abs() > best.abs() { x } else { best });
-        let sign = if largest < 0.0 { -1.0 } else { 1.0 };
-        vector.iter().enumerate().for_each(|(r, &x)| turned[r * n + k] = sign * x);
-    }
-    let along = Dim { axis: to, ..down };
-    Ok((Tensor::dense_over(&[along], Aligned::from_slice(&values))?, Tensor::dense_over(&[down, along], turned)?))
+    // LAPACK counts from the smallest up.
+    values.reverse();
+    (0..n / 2).for_each(|k| swap_rows(vectors, n, k, n - 1 - k));
+    vectors.chunks_mut(n).for_each(|vector| {
+        let sign = sign_of(vector);
+        vector.iter_mut().for_each(|x| *x *= sign);
+    });
+    Ok(())
 }
 
-/// Cyclic Jacobi rotations until what is off the diagonal is negligible.
-fn diagonalise(a: &mut [f64], vectors: &mut [f64], n: usize) -> bool {
-    let total: f64 = a.iter().map(|x| x * x).sum();
-    for _ in 0..ROUNDS {
-        let off: f64 = (0..n * n).filter(|i| i / n != i % n).map(|i| a[i] * a[i]).sum();
-        if off <= total * 1e-30 {
-            return true;
-        }
-        for p in 0..n {
-            for q in p + 1..n {
-                rotate(a, vectors, n, p, q);
-            }
-        }
+/// Singular values (over `to`, largest first), left vectors (over `to` and `row`) and right vectors (over `to` and `column`), as
+/// many as the shorter side has. Of each left vector the entry that is largest in magnitude is positive.
+///
+/// # Errors
+/// Matrices that are not finite.
+pub fn svd(t: &Tensor, row: Axis, column: Axis, to: Axis) -> Result<(Tensor, Tensor, Tensor)> {
+    let stack = Stack::of("svd", t, row, column)?;
+    let (m, n) = (stack.row.len, stack.column.len);
+    let k = m.min(n);
+    let mut left = Aligned::<f64>::scratch(stack.count() * k * m);
+    let mut right = Aligned::<f64>::scratch(stack.count() * k * n);
+    let mut values = Aligned::<f64>::scratch(stack.count() * k);
+    if k > 0 {
+        let vectors = left.par_chunks_mut(k * m).zip(right.par_chunks_mut(k * n));
+        let parts = vectors.zip(values.par_chunks_mut(k)).zip(stack.values.par_chunks(m * n));
+        parts.try_for_each(|(((left, right), values), matrix)| one_svd(matrix, left, right, values, m, n))?;
     }
-    false
+    let shorter = if m < n { stack.row } else { stack.column };
+    let along = Dim { axis: to, ..shorter };
+    Ok((
+        stack.over(&[along], &values)?,
+        stack.over(&[along, stack.row], &left)?,
+        stack.over(&[along, stack.column], &right)?,
+    ))
 }
 
-/// Makes entry (p, q) zero.
-fn rotate(a: &mut [f64], vectors: &mut [f64], n: usize, p: usize, q: usize) {
-    let off = a[p * n + q];
-    if off == 0.0 {
-        return;
+fn one_svd(matrix: &[f64], left: &mut [f64], right: &mut [f64], values: &mut [f64], m: usize, n: usize) -> Result<()> {
+    let k = m.min(n);
+    // LAPACK reads columns, which are rows here: it decomposes the transposed, whose left vectors are our right ones.
+    let mut scratch = matrix.to_vec();
+    let mut across = vec![0.0; k * m];
+    if !blas::svd(&mut scratch, n, m, right, values, &mut across) {
+        return Err(Error::new(code::ARITHMETIC, "`svd` did not converge"));
     }
-    let theta = (a[q * n + q] - a[p * n + p]) / (2.0 * off);
-    // The smaller of the two angles; for a huge theta its square would overflow to infinity, which gives 0 as it should.
-    let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
-    let c = 1.0 / (t * t + 1.0).sqrt();
-    let s = t * c;
-    for i in 0..n {
-        let (x, y) = (a[i * n + p], a[i * n + q]);
-        a[i * n + p] = c * x - s * y;
-        a[i * n + q] = s * x + c * y;
+    for j in 0..k {
+        let vector = &mut left[j * m..(j + 1) * m];
+        vector.iter_mut().enumerate().for_each(|(i, x)| *x = across[i * k + j]);
+        let sign = sign_of(vector);
+        vector.iter_mut().chain(&mut right[j * n..(j + 1) * n]).for_each(|x| *x *= sign);
     }
-    turn_rows(a, n, p, q, c, s);
-    (a[p * n + q], a[q * n + p]) = (0.0, 0.0);
-    turn_rows(vectors, n, p, q, c, s);
+    Ok(())
 }
 
-/// Rows p and q (p < q) become their rotation.
-fn turn_rows(a: &mut [f64], n: usize, p: usize, q: usize, c: f64, s: f64) {
-    let (front, back) = a.split_at_mut(q * n);
-    for (x, y) in front[p * n..(p + 1) * n].iter_mut().zip(&mut back[..n]) {
-        (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
-    }
+/// -1 if the entry that is largest in magnitude is negative.
+fn sign_of(vector: &[f64]) -> f64 {
+    let largest = vector.iter().fold(0.0f64, |best, &x| if x.abs() > best.abs() { x } else { best });
+    if largest < 0.0 { -1.0 } else { 1.0 }
+}
+
+fn swap_rows(matrix: &mut [f64], n: usize, low: usize, high: usize) {
+    let (front, back) = matrix.split_at_mut(high * n);
+    front[low * n..(low + 1) * n].swap_with_slice(&mut back[..n]);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ops::DType;
     use crate::rt::testing::{Dice, at, axes};
 
     #[test]
     fn vectors_are_orthonormal_and_rebuild_the_matrix() {
-        let [r, c, k] = axes(["r", "c", "k"]);
+        let [r, c, k, s] = axes(["r", "c", "k", "s"]);
         for n in [1, 2, 3, 10, 40] {
             let mut dice = Dice::new(n as u64);
-            let half = dice.dense(DType::F64, &[(r, n), (c, n)]);
-            let entry = |i: usize, j: usize| at(&half, &[(r, i), (c, j)]) + at(&half, &[(r, j), (c, i)]);
-            let full: Vec<f64> = (0..n * n).map(|i| entry(i / n, i % n)).collect();
-            let matrix = Tensor::from_slice(&[(r, n), (c, n)], &full).unwrap();
-            let (values, vectors) = eigh(&matrix, r, c, k).unwrap();
-            let value = |j: usize| at(&values, &[(k, j)]);
-            let vector = |i: usize, j: usize| at(&vectors, &[(r, i), (k, j)]);
-            for i in 0..n {
-                assert!(i == 0 || value(i) <= value(i - 1));
-                for j in 0..n {
-                    let dot: f64 = (0..n).map(|l| vector(l, i) * vector(l, j)).sum();
-                    assert!((dot - (i == j) as u8 as f64).abs() < 1e-12);
-                    let rebuilt: f64 = (0..n).map(|l| value(l) * vector(i, l) * vector(j, l)).sum();
-                    assert!((rebuilt - full[i * n + j]).abs() < 1e-12 * n as f64);
+            let half = dice.dense(DType::F64, &[(s, 2), (r, n), (c, n)]);
+            let (values, vectors) = eigh(&half, r, c, k).unwrap();
+            for one in 0..2 {
+                let entry = |i: usize, j: usize| at(&half, &[(s, one), (r, i), (c, j)]);
+                let value = |j: usize| at(&values, &[(s, one), (k, j)]);
+                let vector = |i: usize, j: usize| at(&vectors, &[(s, one), (r, i), (k, j)]);
+                for i in 0..n {
+                    assert!(i == 0 || value(i) <= value(i - 1));
+                    for j in 0..n {
+                        let dot: f64 = (0..n).map(|l| vector(l, i) * vector(l, j)).sum();
+                        assert!((dot - (i == j) as u8 as f64).abs() < 1e-12);
+                        let rebuilt: f64 = (0..n).map(|l| value(l) * vector(i, l) * vector(j, l)).sum();
+                        assert!((rebuilt - 0.5 * (entry(i, j) + entry(j, i))).abs() < 1e-12 * n as f64);
+                    }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn singular_vectors_rebuild_any_matrix() {
+        let [r, c, k] = axes(["r", "c", "k"]);
+        for (m, n) in [(1, 1), (3, 5), (5, 3), (20, 20), (1, 7)] {
+            let matrix = Dice::new((m * 31 + n) as u64).dense(DType::F64, &[(r, m), (c, n)]);
+            let (values, left, right) = svd(&matrix, r, c, k).unwrap();
+            for i in 0..m {
+                for j in 0..n {
+                    let rebuilt: f64 = (0..m.min(n))
+                        .map(|l| at(&values, &[(k, l)]) * at(&left, &[(k, l), (r, i)]) * at(&right, &[(k, l), (c, j)]))
+                        .sum();
+                    assert!((rebuilt - at(&matrix, &[(r, i), (c, j)])).abs() < 1e-12 * (m + n) as f64);
+                }
+            }
+            for l in 1..m.min(n) {
+                assert!(at(&values, &[(k, l)]) <= at(&values, &[(k, l - 1)]));
+                let dot: f64 = (0..m).map(|i| at(&left, &[(k, l), (r, i)]) * at(&left, &[(k, l - 1), (r, i)])).sum();
+                assert!(dot.abs() < 1e-12);
             }
         }
     }
@@ -130,9 +194,10 @@ mod tests {
         let square = |x: f64| Tensor::from_slice(&[(r, 2), (c, 2)], &[x, 1.0, 1.0, 2.0]).unwrap();
         assert!(eigh(&square(1.0), r, c, k).is_ok());
         assert_eq!(eigh(&square(f64::NAN), r, c, k).unwrap_err().code, code::NOT_FINITE);
+        assert_eq!(svd(&square(f64::INFINITY), r, c, k).unwrap_err().code, code::NOT_FINITE);
         let oblong = Tensor::from_slice(&[(r, 2), (c, 1)], &[1f64, 2.0]).unwrap();
         assert_eq!(eigh(&oblong, r, c, k).unwrap_err().code, code::SIZE);
-        let diagonal = Tensor::from_slice(&[(r, 2), (c, 2)], &[0f64, 0.0, 0.0, 0.0]).unwrap();
-        assert_eq!(eigh(&diagonal, r, c, k).unwrap().0.as_dense::<f64>().unwrap(), [0.0, 0.0]);
+        let nothing = Tensor::from_slice(&[(r, 2), (c, 2)], &[0f64, 0.0, 0.0, 0.0]).unwrap();
+        assert_eq!(eigh(&nothing, r, c, k).unwrap().0.as_dense::<f64>().unwrap(), [0.0, 0.0]);
     }
 }

@@ -19,6 +19,7 @@ pub mod provenance;
 pub mod recall;
 mod release;
 pub mod remember;
+pub mod report;
 pub mod run;
 pub mod verify;
 pub mod world;

@@ -13,7 +13,7 @@ use super::remember::inputs::Identity;
 use super::remember::key::About;
 use super::remember::loops::Loops;
 use super::remember::store::Index;
-use super::remember::watch::Watch;
+use super::remember::watch::{Said, Watch};
 use super::remember::{BYTES_A_SECOND, Brief, Pending, Recalled, Remember, encode};
 use super::run::{InputRead, Outcome, Session};
 use crate::check::{Unit, UnitKind};
@@ -79,7 +79,7 @@ impl Session {
             }
         };
         self.memory.keys.set(&about);
-        printed.iter().for_each(|line| self.ctx.world.print(line));
+        printed.iter().for_each(|said| said.tell(&mut *self.ctx.world));
         true
     }
 
@@ -241,7 +241,7 @@ impl Session {
         if let Some((path, identity)) = watched.input {
             self.note_input(&about, &path, identity);
         } else {
-            self.keep_result(unit, &about, watch.printed.take(), seconds);
+            self.keep_result(unit, &about, watch.said.take(), seconds);
         }
         // Not before the result is kept: whatever happens in between, the work is not lost.
         if let Some(loops) = &mut watch.loops {
@@ -259,7 +259,7 @@ impl Session {
         }
     }
 
-    fn keep_result(&mut self, unit: &Unit, about: &About, printed: Option<Vec<String>>, seconds: f64) {
+    fn keep_result(&mut self, unit: &Unit, about: &About, printed: Option<Vec<Said>>, seconds: f64) {
         let kind = matches!(unit.kind, UnitKind::Let | UnitKind::Statement);
         let (Some(key), Some(printed), true) = (about.key, printed, kind && about.pure && !about.sets.is_empty())
         else {

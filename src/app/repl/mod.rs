@@ -17,7 +17,7 @@ use rustyline::{CompletionType, Config, Editor};
 
 use super::cli::{Common, ReplArgs};
 use super::output::{complain, report_all, report_plain, say, stdout_colors};
-use super::run::{report_failure, session};
+use super::run::{How, report_failure, session};
 use super::{CLOSED, FAILED, OK, REFUSED};
 use crate::base::span::FileId;
 use crate::check::Unit;
@@ -104,7 +104,7 @@ impl Prompt {
     fn new(common: &Common, remember: Remember) -> Prompt {
         let show = Show { prints: true, expectations: true, progress: true, color: stdout_colors() };
         let mut prompt = Prompt {
-            session: session(common, Path::new("."), show, remember, false),
+            session: session(common, Path::new("."), How::plain(show, remember)),
             common: common.clone(),
             words: Words::default(),
             accepted: Vec::new(),

@@ -9,6 +9,7 @@ mod joining;
 mod judge;
 mod looping;
 mod making;
+mod matrices;
 mod ordering;
 mod parts;
 mod random;
@@ -28,6 +29,7 @@ use crate::base::axis::Axis;
 pub const GROUPS: &[&[Builtin]] = &[
     attending::TABLE,
     making::TABLE,
+    matrices::TABLE,
     ordering::TABLE,
     joining::TABLE,
     chunks::TABLE,

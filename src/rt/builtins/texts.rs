@@ -19,6 +19,7 @@ pub const TABLE: &[Builtin] = &[
     Builtin { name: "decode", run: decode },
     Builtin { name: "token_id", run: token_id },
     Builtin { name: "token_count", run: token_count },
+    Builtin { name: "token_texts", run: token_texts },
     Builtin { name: "encode_all", run: encode_all },
     Builtin { name: "read_texts", run: read_texts },
     Builtin { name: "read_ids", run: read_ids },
@@ -50,6 +51,18 @@ fn decode(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
 fn token_id(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("token_id", values, 2)?;
     one(id_of(args.file(0)?, args.str(1)?)? as i64)
+}
+
+/// token_texts(; file) -> list of str
+fn token_texts(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("token_texts", values, 1)?;
+    let tokenizer = args.file(0)?.tokenizer()?;
+    // By itself a token may be half a letter, and `decode` drops the blank in front of a first one.
+    let word = |id| match tokenizer.piece(id) {
+        Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        None => tokenizer.name(id).unwrap_or_default(),
+    };
+    Ok(vec![Value::List(Arc::new((0..tokenizer.size() as u32).map(|id| Value::Str(word(id).into())).collect()))])
 }
 
 /// The id of a token by name; special tokens are the likeliest to be meant.

@@ -13,6 +13,8 @@ pub const TABLE: &[Builtin] = &[
     Builtin { name: "str_join", run: str_join },
     Builtin { name: "str_eq", run: str_eq },
     Builtin { name: "format", run: format },
+    Builtin { name: "json_text", run: json_text },
+    Builtin { name: "json_texts", run: json_texts },
     Builtin { name: "assert", run: assert },
     Builtin { name: "list_push", run: list_push },
     Builtin { name: "list_get", run: list_get },
@@ -35,6 +37,23 @@ fn str_eq(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
 fn format(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("format", values, 2)?;
     text(&format_value(args.value(0), args.str(1)?)?)
+}
+
+/// json_text(; str) -> str
+fn json_text(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("json_text", values, 1)?;
+    text(&serde_json::Value::from(args.str(0)?).to_string())
+}
+
+/// json_texts(; list of str) -> str
+fn json_texts(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
+    let args = Args::exactly("json_texts", values, 1)?;
+    let item = |item: &Value| match item {
+        Value::Str(word) => Ok(serde_json::Value::from(&**word)),
+        _ => Err(args.wrong(0, "a list of texts")),
+    };
+    let items: Vec<serde_json::Value> = args.list(0)?.iter().map(item).collect::<Result<_>>()?;
+    text(&serde_json::Value::from(items).to_string())
 }
 
 /// assert(; condition, words)

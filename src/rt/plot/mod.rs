@@ -64,11 +64,10 @@ pub struct Grid {
 pub fn run(ctx: &mut Ctx, kind: &str, given: &[(&str, &Value)]) -> Result<()> {
     let fields = fields::Fields::read(kind, given)?;
     let figure = data::figure(&fields)?;
-    for line in text::view(&figure) {
-        ctx.world.print(&line);
-    }
+    let picture = svg::draw(&figure);
+    ctx.world.figure(&text::view(&figure), &picture);
     if let Some(file) = &fields.file {
-        let shown = ctx.world.write(file, svg::draw(&figure).as_bytes())?;
+        let shown = ctx.world.write(file, picture.as_bytes())?;
         ctx.world.print(&format!("wrote {shown}"));
     }
     Ok(())

@@ -2,11 +2,14 @@
 //!
 //! Reading, writing and what is computed are the library's; here are only the two programs that call it, and the files.
 
+mod beside;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use self::beside::Beside;
 use super::fault::{Failure, plain};
 use super::folder::OutputFolder;
 use super::load::DiskLoader;
@@ -84,34 +87,51 @@ pub fn convert(
     let nearest = parent.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let work = tempfile::Builder::new().prefix(".locus-").tempdir_in(nearest).map_err(unwritable)?;
 
-    // Paths go in last and at one place each: they may hold any word.
-    let write = WRITE.replace("WRITER", format.writer()).replace("SOURCE", &input(from));
+    let beside = Beside::of(from, format);
+    let write = writing(from, format, &beside.metadata);
     let mut lines = run("write", &write, work.path(), interrupt)?;
+    lines.extend(beside.left_out.iter().cloned());
     let made = work.path().join(PART);
+    beside.copy(from, &made).map_err(unwritable)?;
     // A file goes to the name that was asked for; a folder does too if the format is one.
     let made = format.file().map_or(made.clone(), |file| made.join(file));
-    let check = CHECK.split_once("BEFORE").and_then(|(start, rest)| Some((start, rest.split_once("AFTER")?)));
-    let check = check.map_or_else(String::new, |(start, (middle, end))| {
-        format!("{start}{}{middle}{}{end}", input(from), input(&made))
-    });
-    lines.extend(run("check", &check, work.path(), interrupt)?);
+    lines.extend(run("check", &checking(from, &made), work.path(), interrupt)?);
     fs::create_dir_all(parent).and_then(|()| fs::rename(&made, to)).map_err(unwritable)?;
     Ok(lines)
+}
+
+/// The program that reads `from` and writes it. What people may have named goes in last and at one place: it may hold any word.
+fn writing(from: &Path, format: Format, metadata: &str) -> String {
+    let about = if metadata.is_empty() { String::new() } else { format!(", metadata: {}", quoted(metadata)) };
+    let (start, rest) = WRITE.split_once("SOURCE").unwrap_or((WRITE, ""));
+    format!("{start}{}{}", input(from), rest.replace("WRITER", format.writer()).replace("METADATA", &about))
+}
+
+/// The program that compares what two files compute.
+fn checking(from: &Path, made: &Path) -> String {
+    let (start, rest) = CHECK.split_once("BEFORE").unwrap_or((CHECK, ""));
+    let (middle, end) = rest.split_once("AFTER").unwrap_or((rest, ""));
+    format!("{start}{}{middle}{}{end}", input(from), input(made))
 }
 
 /// An input item's right side.
 fn input(path: &Path) -> String {
     let path: PathBuf = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let shown = path.display().to_string();
-    let mut quoted = String::new();
-    for letter in shown.chars() {
+    format!("{}({})", if path.is_dir() { "folder" } else { "file" }, quoted(&path.display().to_string()))
+}
+
+/// A text as the language writes it.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for letter in text.chars() {
         match letter {
             '"' | '\\' => quoted.extend(['\\', letter]),
             '{' | '}' => quoted.extend([letter, letter]),
             _ => quoted.push(letter),
         }
     }
-    format!("{}(\"{quoted}\")", if path.is_dir() { "folder" } else { "file" })
+    quoted.push('"');
+    quoted
 }
 
 /// Runs one of the programs; what it printed. A fault is told without the program's text, which is not the person's.

@@ -27,7 +27,7 @@ use inputs::Inputs;
 use key::{About, Key, Keys};
 use loops::{Place, Stop};
 use store::Store;
-use watch::SharedWatch;
+use watch::{Said, SharedWatch};
 
 /// An item that took longer is kept; `LOCUS_REMEMBER_SECONDS` says otherwise.
 const WORTH_KEEPING: f64 = 0.1;
@@ -99,7 +99,7 @@ impl Pending {
 /// A short item that ran well before.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Brief {
-    pub printed: Vec<String>,
+    pub printed: Vec<Said>,
 }
 
 /// The memory of a session.

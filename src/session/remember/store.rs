@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::encode;
 use super::key::Key;
+use super::watch::Said;
 use crate::rt::files::write_whole;
 use crate::rt::value::Value;
 
@@ -36,8 +37,8 @@ pub struct Index {
     pub name: String,
     /// How long it took.
     pub seconds: f64,
-    /// What it printed.
-    pub printed: Vec<String>,
+    /// What it printed and drew.
+    pub printed: Vec<Said>,
     /// Seconds since 1970.
     pub made: u64,
     pub leaves: Vec<Leaf>,
@@ -379,7 +380,7 @@ mod tests {
     fn results_come_back_one_by_one() {
         let (_folder, store) = store();
         assert_eq!(store.find(&key(1)), (None, false));
-        let index = Index { name: "x".into(), seconds: 2.5, printed: vec!["a".into()], ..Index::default() };
+        let index = Index { name: "x".into(), seconds: 2.5, printed: vec![Said::Line("a".into())], ..Index::default() };
         assert!(store.keep(&key(1), index, &values()).unwrap());
         let (found, damaged) = store.find(&key(1));
         let found = found.unwrap();

@@ -4,6 +4,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use serde::{Deserialize, Serialize};
+
 use super::loops::Loops;
 use crate::rt::ctx::{Expectation, World};
 use crate::rt::error::Result;
@@ -12,11 +14,29 @@ use crate::rt::value::Value;
 /// More printed text than this is not kept with a result.
 const MOST_PRINTED: usize = 1 << 20;
 
+/// What an item says: a line, or a figure as lines and as a picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Said {
+    Line(String),
+    Figure { lines: Vec<String>, svg: String },
+}
+
+impl Said {
+    /// Says it again.
+    pub fn tell(&self, world: &mut dyn World) {
+        match self {
+            Said::Line(text) => world.print(text),
+            Said::Figure { lines, svg } => world.figure(lines, svg),
+        }
+    }
+}
+
 /// What happens while one item runs.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// The lines that the item printed; `None` if nobody wants them, or they are too long.
-    pub printed: Option<Vec<String>>,
+    /// What the item said; `None` if nobody wants it, or it is too long.
+    pub said: Option<Vec<Said>>,
     bytes: usize,
     /// The item was told before: it computes its values again without a word.
     pub muted: bool,
@@ -25,15 +45,17 @@ pub struct Watch {
 
 impl Watch {
     pub fn of(loops: Option<Loops>, muted: bool) -> Watch {
-        Watch { printed: Some(Vec::new()), bytes: 0, muted, loops }
+        Watch { said: Some(Vec::new()), bytes: 0, muted, loops }
     }
 
-    fn line(&mut self, text: &str) {
-        self.bytes += text.len();
-        match &mut self.printed {
-            Some(lines) if self.bytes <= MOST_PRINTED => lines.push(text.to_string()),
-            printed => *printed = None,
+    /// Keeps what is said, and tells whether others hear it.
+    fn hears(&mut self, bytes: usize, said: impl FnOnce() -> Said) -> bool {
+        self.bytes += bytes;
+        match &mut self.said {
+            Some(all) if self.bytes <= MOST_PRINTED => all.push(said()),
+            said => *said = None,
         }
+        !self.muted
     }
 }
 
@@ -72,13 +94,17 @@ impl WatchedWorld {
 
 impl World for WatchedWorld {
     fn print(&mut self, text: &str) {
-        let muted = {
-            let mut watch = self.watch.lock();
-            watch.line(text);
-            watch.muted
-        };
-        if !muted {
+        let heard = self.watch.lock().hears(text.len(), || Said::Line(text.to_string()));
+        if heard {
             self.inner.print(text);
+        }
+    }
+
+    fn figure(&mut self, lines: &[String], svg: &str) {
+        let said = || Said::Figure { lines: lines.to_vec(), svg: svg.to_string() };
+        let heard = self.watch.lock().hears(svg.len(), said);
+        if heard {
+            self.inner.figure(lines, svg);
         }
     }
 
