@@ -33,6 +33,7 @@ fn all() -> Vec<PathBuf> {
         "removing_position.exp",
         "four_schemes.exp",
         "posdecomp_coverage.exp",
+        "posdecomp_drawing.exp",
         "posdecomp_bits.exp",
         "posdecomp_firing.exp",
         "posdecomp_null.exp",

@@ -53,11 +53,10 @@ const MARKS: &[(&[u8], Format)] = &[
     (b"\x89HDF\r\n", Format::Hdf5),
     (b"PAR1", Format::Parquet),
     (b"ARROW1", Format::Arrow),
-    (b"\x80\x02", Format::Pickle),
-    (b"\x80\x03", Format::Pickle),
-    (b"\x80\x04", Format::Pickle),
-    (b"\x80\x05", Format::Pickle),
 ];
+
+/// Pickles of the protocols 2 to 5. A safetensors file begins alike where its header is 640, 896, 1,152 or 1,408 bytes long.
+const PICKLES: [[u8; 2]; 4] = [[0x80, 2], [0x80, 3], [0x80, 4], [0x80, 5]];
 
 /// A table of columns, read from the disk piece by piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +86,9 @@ pub fn format(file: &FileHandle) -> Format {
     }
     if is_safetensors(bytes) {
         return Format::Safetensors;
+    }
+    if PICKLES.iter().any(|mark| bytes.starts_with(mark)) {
+        return Format::Pickle;
     }
     match text_start(bytes) {
         Some(b'{' | b'[') => Format::Json,
@@ -133,6 +135,8 @@ mod tests {
         assert_eq!(told("gr\u{fc}n".as_bytes()), "text");
         assert_eq!(told(b"\x80\x02}q\0."), "pickle");
         assert_eq!(told(b"\x02\0\0\0\0\0\0\0{}"), "safetensors");
+        // A header of 640 bytes.
+        assert_eq!(told(b"\x80\x02\0\0\0\0\0\0{\"x\":"), "safetensors");
         assert_eq!(told(&[0xff; 40]), "unknown");
         assert_eq!(told(&[0; 40]), "unknown");
     }
