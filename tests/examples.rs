@@ -59,8 +59,18 @@ fn the_worlds_hold() {
 }
 
 /// So small that a run takes seconds; what it finds means nothing, and no expectation is asked about.
-const REDUCED: &[(&str, &str)] =
-    &[("steps", "4"), ("windows", "24"), ("size_of_batch", "256"), ("feature", "64"), ("k", "4"), ("listed", "2")];
+const REDUCED: &[(&str, &str)] = &[
+    ("steps", "4"),
+    ("windows", "24"),
+    ("size_of_batch", "256"),
+    ("feature", "64"),
+    ("k", "4"),
+    ("listed", "2"),
+    ("told", "6"),
+    ("choices", "2"),
+    ("of_guard", "3"),
+    ("of_scores", "8"),
+];
 
 /// What of the program takes time and cannot be set: the held-out text, and the start of the decoder's bias.
 const SHORTENED: &[(&str, &str)] =

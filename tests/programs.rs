@@ -34,6 +34,7 @@ fn all() -> Vec<PathBuf> {
         "four_schemes.exp",
         "posdecomp_coverage.exp",
         "posdecomp_drawing.exp",
+        "posdecomp_single.exp",
         "posdecomp_bits.exp",
         "posdecomp_firing.exp",
         "posdecomp_null.exp",

@@ -74,6 +74,7 @@ fn what_a_program_says_is_text() {
         !page.contains("<script>alert") && page.contains("printed &lt;script&gt;alert(1)&lt;/script&gt; &amp; more")
     );
     assert!(page.contains("<p>Not <em>mixed</em>. &lt;script&gt;alert(2)&lt;/script&gt;</p>"));
+    assert!(page.find("<h2>A verdict</h2>") < page.find("expectations hold"), "a verdict comes first");
     assert!(page.contains("<h2>Features &lt;/script&gt;</h2>"));
     assert!(page.contains("<img alt=\"Three &amp; &lt;curves&gt;\" src=\"data:image/svg+xml;base64,"));
     assert!(page.contains("2 of 2 expectations hold"));

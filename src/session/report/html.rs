@@ -30,6 +30,7 @@ pub fn render(page: &Page) -> String {
     push(&mut out, format_args!("<main id=\"content\">"));
     contents(&mut out, &sections);
     out += &markdown(without_title(&documentation));
+    sections.iter().filter(|section| section.stands_first()).for_each(|section| section.show(&mut out));
     expectations(&mut out, page.record);
     pieces(&mut out, &page.pieces, &sections);
     origin(&mut out, page);
@@ -60,7 +61,9 @@ fn pieces(out: &mut String, pieces: &[Piece], sections: &[Section]) {
                 let source = format!("data:image/svg+xml;base64,{picture}");
                 push(out, format_args!("<figure><img alt=\"{title}\" src=\"{source}\"></figure>"));
             }
-            Piece::Section { .. } => sections.next().iter().for_each(|section| section.show(out)),
+            Piece::Section { .. } => {
+                sections.next().filter(|section| !section.stands_first()).iter().for_each(|section| section.show(out));
+            }
         }
     }
 }
@@ -168,6 +171,11 @@ impl Section {
         self.read.as_ref().ok().and_then(|json| json.get(key)).and_then(Value::as_str).unwrap_or("")
     }
 
+    /// A verdict is what people look for.
+    fn stands_first(&self) -> bool {
+        self.word("kind") == "words"
+    }
+
     fn show(&self, out: &mut String) {
         let json = match &self.read {
             Ok(json) => json.to_string(),
@@ -176,7 +184,7 @@ impl Section {
                 return push(out, format_args!("<p class=\"verdict\">{}</p>", escaped(&words)));
             }
         };
-        let (name, class) = (escaped(&self.name), if self.word("kind") == "words" { " class=\"verdict\"" } else { "" });
+        let (name, class) = (escaped(&self.name), if self.stands_first() { " class=\"verdict\"" } else { "" });
         push(
             out,
             format_args!(

@@ -94,6 +94,7 @@ class Table {
     this.count = this.columns.length ? this.columns[0].data.length : 0;
     this.order = Array.from({ length: this.count }, (_, i) => i);
     this.row = spec.row || 'row';
+    this.named = (i) => ((spec.names || [])[i] === undefined ? String(i) : spec.names[i]);
     this.build();
     const first = this.byName.get(spec.sort);
     if (first) this.sort(first, true); else this.arrange();
@@ -116,7 +117,7 @@ class Table {
     const turn = (words, to) => make('button', { type: 'button', onclick: () => { this.page = to(); this.show(); } }, words);
     this.turns = [turn('first', () => 0), turn('previous', () => this.page - 1), turn('next', () => this.page + 1), turn('last', () => this.last())];
     this.where = make('span', {});
-    const caption = make('caption', { class: 'hint' }, `Sort with the headings; open a ${this.row} with its number.`);
+    const caption = make('caption', { class: 'hint' }, this.spec.card ? `Sort with the headings; open a ${this.row} with its number.` : 'Sort with the headings.');
     this.place.append(views, this.controls(), make('div', { class: 'wide' }, make('table', {}, caption, make('thead', {}, this.head), this.body)),
       make('div', { class: 'pager' }, ...this.turns, this.where));
   }
@@ -133,7 +134,10 @@ class Table {
     }
     this.search = make('input', { type: 'search', 'aria-label': `number of a ${this.row}`, placeholder: `${this.row} number`, oninput: (e) => { this.wanted = e.target.value.trim(); this.arrange(); } });
     const clear = make('button', { type: 'button', onclick: () => this.clear() }, 'show all');
-    return make('div', {}, make('div', { class: 'controls' }, this.search, clear, this.found), make('details', {}, make('summary', {}, 'Filters'), filters));
+    const box = make('div', {}, make('div', { class: 'controls' }, this.search, clear, this.found), make('details', {}, make('summary', {}, 'Filters'), filters));
+    // A table that is seen whole needs none of it.
+    box.hidden = this.count <= 12;
+    return box;
   }
 
   clear() {
@@ -168,7 +172,7 @@ class Table {
   }
 
   passes(i) {
-    if (this.wanted !== '' && String(i) !== this.wanted) return false;
+    if (this.wanted !== '' && String(i) !== this.wanted && this.named(i) !== this.wanted) return false;
     for (const [column, { low, high, is }] of this.limits) {
       const x = column.data[i];
       if ((low !== undefined && !(x >= low)) || (high !== undefined && !(x <= high)) || (is !== undefined && Boolean(x) !== Boolean(is))) return false;
@@ -195,8 +199,8 @@ class Table {
     this.page = Math.min(Math.max(this.page, 0), this.last());
     const rows = this.order.slice(this.page * ROWS, (this.page + 1) * ROWS);
     this.body.replaceChildren(...rows.map((i) => {
-      const open = make('button', { type: 'button', 'aria-label': `open ${this.row} ${i}`, onclick: (e) => card.open(this, i, e.target) }, String(i));
-      return make('tr', {}, make('th', { scope: 'row' }, this.spec.card ? open : String(i)), ...this.columns.map((c) => make('td', {}, shown(c.data[i], c.format))));
+      const open = make('button', { type: 'button', 'aria-label': `open ${this.row} ${this.named(i)}`, onclick: (e) => card.open(this, i, e.target) }, this.named(i));
+      return make('tr', {}, make('th', { scope: 'row' }, this.spec.card ? open : this.named(i)), ...this.columns.map((c) => make('td', {}, shown(c.data[i], c.format))));
     }));
     const from = this.order.length ? this.page * ROWS + 1 : 0;
     this.where.textContent = `${from.toLocaleString('en-US')} to ${(this.page * ROWS + rows.length).toLocaleString('en-US')}`;
@@ -338,7 +342,7 @@ const card = {
       return make('button', { type: 'button', disabled: !there, onclick: () => this.open(table, table.order[place]) }, words);
     };
     const close = make('button', { type: 'button', autofocus: true, onclick: () => this.dialog.close() }, 'close');
-    const top = make('div', { class: 'top' }, make('h2', {}, `${table.row} ${i}`), make('span', {}, step('previous', -1), ' ', step('next', 1), ' ', close));
+    const top = make('div', { class: 'top' }, make('h2', {}, `${table.row} ${table.named(i)}`), make('span', {}, step('previous', -1), ' ', step('next', 1), ' ', close));
     const numbers = make('dl', { class: 'numbers' }, ...table.columns.map((c) => make('div', {}, make('dt', {}, c.title), make('dd', {}, shown(c.data[i], c.format)))));
     const parts = table.spec.card.map((part) => (PARTS[part.kind] ? PARTS[part.kind](part, table, held, i) : null)).filter(Boolean);
     this.dialog.replaceChildren(top, numbers, ...parts);
