@@ -5,7 +5,7 @@ BINARY := $(or $(CARGO_TARGET_DIR),target)/release/locus
 DEMO := examples/positional_variance.exp
 DEMO_OUT := out/positional_variance
 
-.PHONY: demo smollm2 models test check-full browser bench build setup clean
+.PHONY: demo smollm2 models test check-full results browser bench build setup clean
 
 demo: build
 	$(BINARY) run --out $(DEMO_OUT) $(DEMO)
@@ -27,6 +27,12 @@ models: build
 
 test: build
 	.ci/test
+
+# The tables of docs/results: a quarter of an hour, and two models to fetch.
+results: build
+	@.ci/smollm2
+	@.ci/minilm
+	$(BINARY) verify --out out/results $(filter-out %/measure.exp %/features.exp,$(wildcard docs/results/*.exp))
 
 # Pages in headless Chromium: the Debian packages chromium and chromium-driver.
 browser: build

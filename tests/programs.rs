@@ -38,6 +38,7 @@ fn all() -> Vec<PathBuf> {
         "posdecomp_bits.exp",
         "posdecomp_firing.exp",
         "posdecomp_null.exp",
+        "posdecomp_offenders.exp",
         "w2_sampled.exp",
         "own_dictionary.exp",
         "w4.exp",

@@ -32,7 +32,7 @@ report.table("features", "Features </script>", "feature", [
   report.column[feature]("none", "undefined", share / 0.0, about: "\"quoted\" \\ and so on"),
   report.flag[feature]("high", "high", share > 0.6),
 ], sort: "pve", views: [report.histogram("pve", "Shares", 0.0, 1.0, marks: [0.05, 0.95]), report.plane("pve", "none", "A plane", mark: "high")],
-  card: [report.curve[feature, point]("Curve", curve, 0.1 * curve, "x", "y", first: 1), report.contexts("Text", tokens, f32(tokens)), report.shares("Shares", ["pve"])],
+  card: [report.curve[feature, point]("Curve", curve, 0.1 * curve, "x", "y", first: 1), report.contexts[feature, passage, point]("Text", tokens, f32(tokens)), report.shares("Shares", ["pve"])],
   words: ["<b>", "\n"])
 report.heatmap[row, point]("map", "A map", "About it.", [i in row, j in point => float(int(j)) / 4.0], "layer", "head", "share")
 plot lines { y: curve, x: point, by: feature, title: "Three & <curves>", file: "curves.svg" }

@@ -41,7 +41,8 @@ pub struct PageWorld {
 impl World for PageWorld {
     fn print(&mut self, text: &str) {
         let mut kept = self.pieces.lock();
-        if text != kept.told {
+        // An archive's line also says how many tensors there are.
+        if kept.told.is_empty() || !text.starts_with(&kept.told) {
             match kept.pieces.last_mut() {
                 Some(Piece::Text(lines)) => *lines += &format!("\n{}", printable(text)),
                 _ => kept.pieces.push(Piece::Text(printable(text))),
