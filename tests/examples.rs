@@ -50,6 +50,17 @@ fn the_examples_about_position_hold() {
     verified(shown);
 }
 
+/// With `LOCUS_FULL=1` also the one that trains on pairs of runs.
+#[test]
+fn the_examples_about_pairs_hold() {
+    let mut shown =
+        vec![example("rotary_exact.exp"), example("qk_dictionary.exp"), example("relative_qk_dictionary.exp")];
+    if std::env::var_os("LOCUS_FULL").is_some() {
+        shown.push(example("offset_pair_kq.exp"));
+    }
+    verified(shown);
+}
+
 /// With `LOCUS_FULL=1` also the table of every kind of dictionary, two minutes.
 #[test]
 fn the_worlds_hold() {

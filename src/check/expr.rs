@@ -112,8 +112,10 @@ impl Checker {
         self.open_block();
         let second = self.expr(right);
         if !second.ty().is_scalar() || second.is_error() {
-            let block = self.close_block(Vec::new());
-            self.reopen(block);
+            // A tensor is not chosen: what it is made of goes where the expression stands.
+            for stmt in self.close_block(Vec::new()).stmts {
+                self.push_stmt(stmt.dest, stmt.op, stmt.span);
+            }
             return self.binary(op, (first, left.span), (second, right.span), op_span);
         }
         let block = self.close_block(Vec::new());
