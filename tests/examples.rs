@@ -40,14 +40,9 @@ fn the_examples_about_dictionaries_hold() {
     verified(vec![example("own_dictionary.exp"), example("dictionary_in_model.exp"), example("head_dictionaries.exp")]);
 }
 
-/// With `LOCUS_FULL=1` also those that take a minute and more.
 #[test]
 fn the_examples_about_position_hold() {
-    let mut shown = vec![example("four_schemes.exp")];
-    if std::env::var_os("LOCUS_FULL").is_some() {
-        shown.extend([example("layer0_exact.exp"), example("removing_position.exp")]);
-    }
-    verified(shown);
+    verified(vec![example("four_schemes.exp"), example("layer0_exact.exp"), example("removing_position.exp")]);
 }
 
 /// With `LOCUS_FULL=1` also the one that trains on pairs of runs.

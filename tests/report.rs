@@ -140,3 +140,16 @@ fn a_section_that_cannot_be_read_is_said() {
     let page = page_of(folder.path(), "use std.io\nio.write_text(\"mine.section.json\", \"no <b>json</b>\")\n");
     assert!(page.contains("the section `mine` cannot be read"), "{page}");
 }
+
+/// The numbers of a section that is written again replace those before.
+#[test]
+fn a_section_that_is_written_twice_is_there_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = "use std.report\naxis a = 2\nfor n in 0..2 {\n  \
+        report.table(\"same\", \"Table {n}\", \"row\", [report.column[a](\"x\", \"x\", [i in a => float(n)])])\n}\n";
+    fs::write(folder.path().join("twice.exp"), program).unwrap();
+    let ran = locus(folder.path(), &["report", "twice.exp"]);
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("the section `same` was written twice"), "{ran:?}");
+    let page = fs::read_to_string(folder.path().join("out/twice.html")).unwrap();
+    assert!(page.matches("<h2>Table").count() == 1 && page.contains("<h2>Table 1</h2>"));
+}

@@ -72,7 +72,15 @@ impl World for PageWorld {
         kept.told = format!("wrote {shown}");
         if let Some(section) = name.strip_suffix(SECTION) {
             let json = String::from_utf8_lossy(bytes).into_owned();
+            let before = kept.pieces.len();
+            kept.pieces.retain(|piece| !matches!(piece, Piece::Section { name, .. } if name == section));
+            let twice = kept.pieces.len() < before;
             kept.pieces.push(Piece::Section { name: section.to_string(), json });
+            if twice {
+                // The numbers of the first are gone: its file was replaced.
+                drop(kept);
+                self.inner.note(&format!("the section `{section}` was written twice; the page has the later one"));
+            }
         } else if NUMBERS.iter().any(|end| name.ends_with(end)) {
             kept.numbers.insert(name.to_string(), bytes.to_vec());
         }
