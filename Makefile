@@ -5,7 +5,7 @@ BINARY := $(or $(CARGO_TARGET_DIR),target)/release/locus
 DEMO := examples/positional_variance.exp
 DEMO_OUT := out/positional_variance
 
-.PHONY: demo smollm2 models test check-full results browser bench build setup clean
+.PHONY: demo smollm2 models test long check-full results browser bench build setup clean
 
 demo: build
 	$(BINARY) run --out $(DEMO_OUT) $(DEMO)
@@ -28,6 +28,10 @@ models: build
 test: build
 	.ci/test
 
+# The examples that take too long for a test, at full size.
+long: build
+	$(BINARY) verify --out out/long examples/positional_variance.exp examples/offset_pair_kq.exp
+
 # The tables of docs/results: a quarter of an hour, and two models to fetch.
 results: build
 	@.ci/smollm2
@@ -40,6 +44,8 @@ browser: build
 	python3 tests/browser/report.py out/browser/big.html
 	$(BINARY) report --quiet --out $(DEMO_OUT) $(DEMO)
 	python3 tests/browser/report.py $(DEMO_OUT)/positional_variance.html docs/images/report.png
+	$(BINARY) report --quiet --out out/browser examples/relative_qk_dictionary.exp
+	python3 tests/browser/report.py out/browser/relative_qk_dictionary.html docs/images/pairs.png
 
 # Everything at full size, for an idle machine and an hour.
 check-full: build

@@ -45,7 +45,7 @@ fn the_examples_about_position_hold() {
     verified(vec![example("four_schemes.exp"), example("layer0_exact.exp"), example("removing_position.exp")]);
 }
 
-/// With `LOCUS_FULL=1` also the one that trains on pairs of runs.
+/// With `LOCUS_FULL=1` also the one that trains on pairs of runs, which `make long` verifies.
 #[test]
 fn the_examples_about_pairs_hold() {
     let mut shown =

@@ -103,6 +103,49 @@ fn a_page_holds_the_numbers_that_were_written() {
     assert_eq!(told["views"][0]["marks"], serde_json::json!([0.05, 0.95]));
 }
 
+/// Three pairs whose strongest places are known: a query at 30 - s in text s, a key at 2, 12 or 22, in passages of 16 tokens.
+const PAIRS: &str = r#"
+use std.report
+use std.report.pairs
+
+axis text = 5
+axis word = 40
+axis pair = 3
+axis tau = 40
+
+let tokens = [s in text, p in word => int(s) * 100 + int(p)]
+let f = [s in text, p in word, q in pair => if int(p) == 30 - int(s) { 1.0 } else { 0.0 }]
+let g = [s in text, p in word, q in pair => if int(p) == 10 * int(q) + 2 { float(int(s) + 1) } else { 0.0 }]
+let by = [q in pair, t in tau => 1.0 - 2.0 * float(int(q) % 2)]
+let list = { query: [q in pair => int(q)], key: [q in pair => int(q) + 1], size: [q in pair => float(int(q))] }
+report.table("pairs", "Pairs", "pair", [report.column[pair]("size", "size", list.size)], names: pairs.names(list),
+  card: [pairs.contexts[text, word](f32(f), f32(g), by, tokens, n: 3, length: 16)])
+"#;
+
+#[test]
+fn passages_of_pairs_show_the_key_and_the_query() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = page_of(folder.path(), PAIRS);
+    let told: serde_json::Value = serde_json::from_str(element(&page, "section:pairs")).unwrap();
+    assert_eq!(told["names"], serde_json::json!(["query 0, key 1", "query 1, key 2", "query 2, key 3"]));
+    assert_eq!(told["card"][0]["kind"], "pairs");
+    let bytes = fs::read(folder.path().join("out/pairs.cards.safetensors")).unwrap();
+    let held = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let read = |name: &str| -> Vec<i64> {
+        let numbers = held.tensor(name).unwrap().data().chunks_exact(4);
+        numbers.map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]) as i64).collect()
+    };
+    let (passages, keys, queries) = (read("passages"), read("key"), read("query"));
+    assert_eq!(passages[..16], [-1, -1, 400, 401, 402, 403, 404, 405, -2, 424, 425, 426, 427, 428, 429, 430]);
+    assert_eq!(read("values"), [5, 4, 3, -5, -4, -3, 5, 4, 3]);
+    for passage in 0..9 {
+        let (pair, text) = (passage as i64 / 3, 4 - passage as i64 % 3);
+        let token = |place: i64| passages[passage * 16 + place as usize];
+        assert_eq!(token(keys[passage]), 100 * text + 10 * pair + 2);
+        assert_eq!(token(queries[passage]), 100 * text + 30 - text);
+    }
+}
+
 #[test]
 fn figures_of_remembered_items_are_in_the_page() {
     let folder = tempfile::tempdir().unwrap();

@@ -225,6 +225,29 @@ fn results_stay_below_the_output_folder() {
     assert!(folder.all_files().iter().all(|path| path.ends_with("a.exp")), "{:?}", folder.all_files());
 }
 
+#[test]
+fn nothing_is_written_over_what_a_run_reads() {
+    let folder = Folder::new();
+    folder.file("near.exp", "let y = 2.0\n");
+    folder.file("x.html", "an input");
+    let program = |name: &str| {
+        format!("use std.io\nuse \"near.exp\"\ninput x = file(\"x.html\")\nio.write_text(\"{name}\", \"new\")\n")
+    };
+    for name in ["a.exp", "near.exp", "x.html"] {
+        folder.script(program(name));
+        refused(&folder.run(&["run", "--out", ".", "a.exp"]), 1, "R008", &[name, "what this run reads"]);
+    }
+    folder.script(program("other.txt"));
+    for (to, exit, word) in [("x.html", 1, "what this run reads"), ("a.exp", 2, ".html"), (".", 2, "folder")] {
+        let output = folder.run(&["report", "--to", to, "a.exp"]);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(exit) && err.contains(word), "{to}: {err}");
+    }
+    assert_eq!(fs::read_to_string(folder.path("x.html")).unwrap(), "an input");
+    assert_eq!(fs::read_to_string(folder.path("near.exp")).unwrap(), "let y = 2.0\n");
+    assert!(folder.run(&["run", "--out", ".", "a.exp"]).status.success());
+}
+
 /// A megabyte, into a folder that takes less.
 const MEGABYTE: &str =
     "use std.io\naxis a = 300000\nprint(\"before\")\nio.write_npy(\"x.npy\", ones[a]())\nprint(\"after\")\n";

@@ -112,36 +112,36 @@ pub struct Common {
     pub disk: Option<u64>,
 }
 
+/// A program that is run for a person to see.
 #[derive(Args, Clone, Debug)]
-pub struct RunArgs {
+pub struct Shown {
     #[command(flatten)]
     pub common: Common,
-    /// Show nothing but errors
+    /// Show nothing but errors, and what was asked for
     #[arg(long, short)]
     pub quiet: bool,
     /// Compute everything, whatever is remembered
     #[arg(long)]
     pub fresh: bool,
+    pub file: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub shown: Shown,
     /// Show at the end where time and memory went, by line; with a file, write it there as JSON
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     pub profile: Option<PathBuf>,
-    pub file: PathBuf,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct ReportArgs {
     #[command(flatten)]
-    pub common: Common,
-    /// Show nothing but errors and the page's name
-    #[arg(long, short)]
-    pub quiet: bool,
-    /// Compute everything, whatever is remembered
-    #[arg(long)]
-    pub fresh: bool,
-    /// The page [default: FILE.html in the folder of --out]
-    #[arg(long, value_name = "PAGE")]
+    pub shown: Shown,
+    /// The page, a name that ends in .html [default: FILE.html in the folder of --out]
+    #[arg(long, value_name = "PAGE", value_parser = page)]
     pub to: Option<PathBuf>,
-    pub file: PathBuf,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -320,6 +320,17 @@ fn memory(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A program, a model or a table is not overwritten by a page because of a slip.
+fn page(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let known = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("html") || end.eq_ignore_ascii_case("htm"));
+    match (known, path.is_dir()) {
+        (true, false) => Ok(path),
+        (_, true) => Err("it is a folder; give the page a name in it, such as results/page.html".to_string()),
+        _ => Err("give the page a name that ends in .html, such as results/page.html".to_string()),
+    }
+}
+
 fn age(text: &str) -> Result<Duration, String> {
     let units = [("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)];
     let read = |(unit, seconds): &(&str, f64)| {
@@ -348,6 +359,14 @@ mod tests {
             assert!(size(bad).is_err(), "{bad}");
         }
         assert!(memory("99M").is_err() && memory("100M").is_ok());
+    }
+
+    #[test]
+    fn a_page_is_called_one() {
+        assert_eq!(page("results/a.html"), Ok(PathBuf::from("results/a.html")));
+        for bad in ["analysis.exp", "weights.safetensors", "page", "html", ".", "src"] {
+            assert!(page(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -3,22 +3,17 @@
 use std::path::PathBuf;
 
 use super::cli::ReportArgs;
-use super::output::{complain, say, stdout_colors};
+use super::output::{complain, say};
 use super::run::{How, Ran, refuse};
 use super::{FAILED, OK};
-use crate::session::Remember;
 use crate::session::folder::write_atomically;
 use crate::session::provenance;
 use crate::session::report::{Page, Pieces, render};
-use crate::session::world::Show;
 
 pub fn report(args: &ReportArgs) -> u8 {
-    let loud = !args.quiet;
-    let show = Show { prints: loud, expectations: loud, progress: loud, color: stdout_colors() };
-    let remember = if args.fresh { Remember::Fresh } else { Remember::On };
-    let kept = Pieces::default();
-    let how = How { page: Some(kept.clone()), ..How::plain(show, remember) };
-    let ran = match Ran::start(&args.file, &args.common, how) {
+    let (shown, kept) = (&args.shown, Pieces::default());
+    let how = How { page: Some(kept.clone()), ..How::shown(shown) };
+    let ran = match Ran::start(&shown.file, &shown.common, how) {
         Ok(ran) => ran,
         Err(diagnostic) => return refuse(&diagnostic),
     };
@@ -29,11 +24,15 @@ pub fn report(args: &ReportArgs) -> u8 {
         }
         return code;
     }
-    ran.close(&args.common, loud);
+    ran.close(&shown.common, !shown.quiet);
     let record = provenance::record(&ran.session, &ran.script, ran.seconds, true);
     let (pieces, numbers) = kept.take();
     let page = render(&Page { script: &ran.script, record: &record, pieces, numbers });
     let to = args.to.clone().unwrap_or_else(|| default_name(args, &ran));
+    if ran.session.journal.lock().keeps(&to) {
+        complain(&format!("error: no page was written: `{}` is what this run reads", to.display()));
+        return FAILED;
+    }
     if let Err(error) = write_atomically(&to, page.as_bytes()) {
         complain(&format!("error: cannot write `{}`: {error}", to.display()));
         return FAILED;
@@ -44,5 +43,5 @@ pub fn report(args: &ReportArgs) -> u8 {
 
 /// `positional_variance.html`, beside what the program wrote.
 fn default_name(args: &ReportArgs, ran: &Ran) -> PathBuf {
-    args.common.out.join(format!("{}.html", ran.script.stem()))
+    args.shown.common.out.join(format!("{}.html", ran.script.stem()))
 }

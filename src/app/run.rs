@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, VerifyArgs};
+use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, Shown, VerifyArgs};
 use super::output::{complain, report, report_all, report_plain, say, stdout_colors};
 use super::profile;
 use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, TERMINATED, interrupt};
@@ -33,6 +33,13 @@ pub struct How {
 impl How {
     pub fn plain(show: Show, remember: Remember) -> How {
         How { show, remember, profile: false, page: None }
+    }
+
+    /// As a person asked to see it.
+    pub fn shown(args: &Shown) -> How {
+        let loud = !args.quiet;
+        let show = Show { prints: loud, expectations: loud, progress: loud, color: stdout_colors() };
+        How::plain(show, if args.fresh { Remember::Fresh } else { Remember::On })
     }
 }
 
@@ -115,7 +122,7 @@ impl Ran {
     }
 
     /// Writes the record of the run; what differs from the recorded run explains expectations that fail.
-    pub fn record(&self, common: &Common) -> Vec<String> {
+    fn record(&self, common: &Common) -> Vec<String> {
         if matches!(self.failure, Some(Failure::Check(_))) {
             return Vec::new();
         }
@@ -129,9 +136,7 @@ impl Ran {
         }
         notes
     }
-}
 
-impl Ran {
     /// Keeps the record, and says what was remembered and which expectations do not hold.
     pub fn close(&self, common: &Common, loud: bool) {
         let notes = self.record(common);
@@ -156,11 +161,9 @@ pub fn report_failure(failure: &Failure, sources: &crate::base::span::Sources) {
 }
 
 pub fn run(args: &RunArgs) -> u8 {
-    let loud = !args.quiet;
-    let show = Show { prints: loud, expectations: loud, progress: loud, color: stdout_colors() };
-    let remember = if args.fresh { Remember::Fresh } else { Remember::On };
-    let how = How { profile: args.profile.is_some(), ..How::plain(show, remember) };
-    let ran = match Ran::start(&args.file, &args.common, how) {
+    let shown = &args.shown;
+    let how = How { profile: args.profile.is_some(), ..How::shown(shown) };
+    let ran = match Ran::start(&shown.file, &shown.common, how) {
         Ok(ran) => ran,
         Err(diagnostic) => return refuse(&diagnostic),
     };
@@ -173,7 +176,7 @@ pub fn run(args: &RunArgs) -> u8 {
     {
         complain(&format!("warning: the profile was not written: {error}"));
     }
-    ran.close(&args.common, loud);
+    ran.close(&shown.common, !shown.quiet);
     code
 }
 

@@ -5,6 +5,7 @@
 pub mod axis;
 pub mod diag;
 pub mod kernel;
+pub mod markup;
 pub mod ops;
 pub mod render;
 pub mod span;

@@ -1,7 +1,7 @@
 //! Emitting IR: a stack of functions under construction, each with a stack of open blocks.
 
-use super::Checker;
 use super::value::{Lit, Val};
+use super::{Checker, messages};
 use crate::base::ops::ScalarOp;
 use crate::base::span::Span;
 use crate::ir::{Block, Const, Effect, FuncId, Function, Local, LocalId, Op, Stmt, Type};
@@ -35,6 +35,11 @@ impl Checker {
             return (empty_function(), Vec::new());
         };
         let stmts = builder.blocks.pop().unwrap_or_default();
+        // What stands in a block that nobody closed would be lost without a word.
+        if !builder.blocks.is_empty() && self.errors.is_empty() {
+            let stray = builder.blocks.iter().flatten().chain(&stmts).next();
+            self.error(messages::lost_block(stray.map_or(Span::default(), |stmt| stmt.span), &builder.function.name));
+        }
         let outer = builder.captured.iter().map(|&(outside, _)| outside).collect();
         builder.function.params.extend(builder.captured.iter().map(|&(_, inside)| inside));
         builder.function.results = results.iter().map(|&id| builder.function.ty(id).clone()).collect();

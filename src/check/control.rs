@@ -113,6 +113,11 @@ impl Checker {
     /// Opens a block again that holds these statements.
     pub(super) fn reopen(&mut self, block: Block) {
         self.open_block();
+        self.append(block);
+    }
+
+    /// Puts the statements of a block where the checker stands.
+    pub(super) fn append(&mut self, block: Block) {
         for stmt in block.stmts {
             self.push_stmt(stmt.dest, stmt.op, stmt.span);
         }

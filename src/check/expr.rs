@@ -113,9 +113,8 @@ impl Checker {
         let second = self.expr(right);
         if !second.ty().is_scalar() || second.is_error() {
             // A tensor is not chosen: what it is made of goes where the expression stands.
-            for stmt in self.close_block(Vec::new()).stmts {
-                self.push_stmt(stmt.dest, stmt.op, stmt.span);
-            }
+            let block = self.close_block(Vec::new());
+            self.append(block);
             return self.binary(op, (first, left.span), (second, right.span), op_span);
         }
         let block = self.close_block(Vec::new());

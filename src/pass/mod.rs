@@ -119,6 +119,7 @@ impl Passes {
         func: FuncId,
         derivatives: &mut dyn Derivatives,
     ) -> Result<(), Diagnostic> {
+        checked(module, module.function(func), "the checker")?;
         for callee in callees(module.function(func)) {
             self.lower(module, callee, derivatives)?;
         }

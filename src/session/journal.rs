@@ -2,6 +2,7 @@
 //!
 //! The world writes it while a program runs, the session reads it afterwards.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::rt::ctx::Expectation;
@@ -22,6 +23,27 @@ pub struct Journal {
     pub written: Vec<Written>,
     /// Whoever read our output has gone (`locus run x.exp | head -1`): the run stops without a word.
     pub closed: bool,
+    /// What the run reads, files and folders, with links resolved: nothing is written over it.
+    pub read: Vec<PathBuf>,
+}
+
+impl Journal {
+    /// Notes that the run reads this file or folder.
+    pub fn reads(&mut self, path: &Path) {
+        if let Ok(path) = path.canonicalize() {
+            self.read.push(path);
+        }
+    }
+
+    /// Would a file written here take the place of a program, or of something that the run reads?
+    pub fn keeps(&self, target: &Path) -> bool {
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // A link is replaced, not what it leads to; so only the folder's links are followed.
+        let (Ok(folder), Some(name)) = (folder.canonicalize(), target.file_name()) else { return false };
+        let place = folder.join(name);
+        let program = place.extension().is_some_and(|end| end == "exp");
+        place.exists() && (program || self.read.iter().any(|read| *read == place || *read == folder))
+    }
 }
 
 /// The journal, shared by the world of a context and its session.

@@ -176,6 +176,9 @@ impl Session {
             return Err(Failure::Check(diagnostics));
         }
         let units = self.checker.check_program(file, &program).map_err(Failure::Check)?;
+        for input in &self.checker.inputs {
+            self.journal.lock().reads(&self.settings.folder.join(&input.path));
+        }
         let mut faults = Vec::new();
         for unit in &units {
             if let Err(diagnostic) = self.compile(unit.func) {

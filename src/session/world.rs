@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use super::folder::OutputFolder;
 use super::journal::SharedJournal;
 use crate::rt::ctx::{Expectation, World};
-use crate::rt::error::Result;
+use crate::rt::error::{Error, Result, code};
 
 /// What of a program's output is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +131,12 @@ impl World for TerminalWorld {
     }
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<String> {
+        let target = self.folder.path(name);
+        if self.journal.lock().keeps(&target) {
+            let words =
+                format!("cannot write `{}`: it would replace a program, or what this run reads", target.display());
+            return Err(Error::new(code::FILE, words).help("choose another name, or another folder with --out"));
+        }
         let written = self.folder.write(name, bytes)?;
         let path = written.path.clone();
         self.journal.lock().written.push(written);

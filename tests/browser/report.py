@@ -136,6 +136,9 @@ def check_card(browser, name, here):
     time.sleep(0.3)
     words = browser.run("return document.querySelector('dialog[open]').innerText")
     check("close" in words and len(words) > 40, "a card opens with the mouse")
+    if browser.run(ROWS + "return t.spec.card.some((part) => part.kind === 'pairs')", name):
+        marked = browser.run("return [...document.querySelectorAll('dialog ol.tokens li')].map((li) => [li.querySelectorAll('.key').length, li.querySelectorAll('.query').length])")
+        check(len(marked) > 0 and all(found == [1, 1] for found in marked), f"{len(marked)} passages, a key and a query in each")
     browser.keys(ESCAPE)
     check(browser.run("return document.querySelector('dialog[open]')") is None, "Escape closes it")
     check(browser.run("return document.activeElement.closest('tbody') !== null"), "and the focus is where it was")
@@ -183,6 +186,11 @@ def main(page, screenshot=None):
         if screenshot:
             if names:
                 browser.run("document.getElementById(arguments[0]).scrollIntoView()", names[0])
+            # Of a page of pairs: the card of one.
+            cards = [name for name in names if browser.run(ROWS + "return (t.spec.card || []).some((part) => part.kind === 'pairs')", name)]
+            if cards:
+                browser.click(f"[id='{cards[0]}'] tbody th button")
+                time.sleep(0.3)
             Path(screenshot).write_bytes(base64.b64decode(browser.call("GET", "/screenshot")))
         log = browser.call("POST", "/se/log", {"type": "browser"})
         check(not log, f"no word on the console{''.join(entry['message'] for entry in log)}")

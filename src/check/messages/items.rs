@@ -9,6 +9,11 @@ pub(in crate::check) fn lost(span: Span) -> D {
         .help("this is a fault of locus; please report it")
 }
 
+pub(in crate::check) fn lost_block(span: Span, function: &str) -> D {
+    D::error("E099", span, format!("the checker left a block of `{function}` open, and would lose what stands in it"))
+        .help("this is a fault of locus; please report it")
+}
+
 pub(in crate::check) fn return_at_top(span: Span) -> D {
     D::error("E014", span, "`return` stands outside a function")
 }

@@ -3,6 +3,7 @@
 
 use super::scale::Scale;
 use super::{Figure, Marks, colour, marks};
+use crate::base::markup::escaped;
 use std::fmt::Write;
 
 const WIDTH: f64 = 720.0;
@@ -32,22 +33,6 @@ pub fn place(x: f64) -> String {
     let text = format!("{x:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_string() } else { text.to_string() }
-}
-
-/// Text as it may stand in XML; control characters may not stand there at all.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            letter if letter.is_control() => out.push(' '),
-            letter => out.push(letter),
-        }
-    }
-    out
 }
 
 /// At most `most` letters, the rest as dots.

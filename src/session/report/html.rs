@@ -13,6 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Page, Piece};
+use crate::base::markup::escaped;
 use crate::session::provenance::Record;
 
 const STYLE: &str = include_str!("page.css");
@@ -78,20 +79,6 @@ fn pieces(out: &mut String, pieces: &[Piece], sections: &[Section]) {
 fn push(out: &mut String, line: std::fmt::Arguments) {
     let _ = out.write_fmt(line);
     out.push('\n');
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            letter => out.push(letter),
-        }
-    }
-    out
 }
 
 // ---- what the program says of itself ---------------------------------------------------------------------------

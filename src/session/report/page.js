@@ -357,6 +357,9 @@ function slice(tensor, i) {
   return tensor.data.subarray(i * length, (i + 1) * length);
 }
 
+// What a token stands for.
+const word = (table, id) => (table.spec.words[id] === undefined ? `[${id}]` : table.spec.words[id]).replace(/\n/g, '↵');
+
 const PARTS = {
   curve(part, table, held, i) {
     if (!held[part.mean]) return null;
@@ -396,9 +399,8 @@ const PARTS = {
       for (let t = 0; t < width; t++) {
         const id = tokens[k * width + t];
         if (id < 0) continue;
-        const text = (table.spec.words[id] === undefined ? `[${id}]` : table.spec.words[id]).replace(/\n/g, '↵');
         const share = Math.max(0, own[t] / most);
-        const span = make('span', { title: share > 0 ? shown(own[t]) : undefined, class: own[t] === most ? 'strongest' : undefined }, text);
+        const span = make('span', { title: share > 0 ? shown(own[t]) : undefined, class: own[t] === most ? 'strongest' : undefined }, word(table, id));
         if (share > 0) span.style.background = `rgba(224, 123, 57, ${(0.12 + 0.6 * share).toFixed(2)})`;
         item.append(span);
       }
@@ -406,6 +408,28 @@ const PARTS = {
       list.append(item);
     }
     return make('section', {}, make('h3', {}, part.title), list.children.length ? list : make('p', {}, 'none'), make('p', { class: 'hint' }, part.about || ''));
+  },
+
+  // Passages with two tokens marked.
+  pairs(part, table, held, i) {
+    if (!held.passages) return null;
+    const [tokens, key, query, values] = ['passages', 'key', 'query', 'values'].map((name) => slice(held[name], i));
+    const list = make('ol', { class: 'tokens' });
+    values.forEach((value, k) => {
+      if (value === 0 || Number.isNaN(value)) return;
+      const item = make('li', {});
+      for (let t = 0; t < part.width; t++) {
+        const id = tokens[k * part.width + t];
+        if (id === -2) item.append(make('span', { class: 'hint' }, ' … '));
+        if (id < 0) continue;
+        const roles = [t === key[k] && 'key', t === query[k] && 'query'].filter(Boolean);
+        item.append(roles.length ? make('mark', { class: roles.join(' '), title: roles.join(' and ') }, word(table, id)) : make('span', {}, word(table, id)));
+      }
+      item.append(make('span', { class: 'hint' }, `   ${shown(value)}`));
+      list.append(item);
+    });
+    const legend = make('p', { class: 'hint' }, make('mark', { class: 'key' }, 'key'), ' ', make('mark', { class: 'query' }, 'query'), ` ${part.about || ''}`);
+    return make('section', {}, make('h3', {}, part.title), list.children.length ? list : make('p', {}, 'none'), legend);
   },
 
   shares(part, table, held, i) {
