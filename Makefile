@@ -4,6 +4,7 @@
 BINARY := $(or $(CARGO_TARGET_DIR),target)/release/locus
 DEMO := examples/positional_variance.exp
 DEMO_OUT := out/positional_variance
+LONG := $(addprefix examples/,positional_variance.exp offset_pair_kq.exp offset_pairs.exp offset_tokens.exp qk_pair_mask.exp relative_table.exp)
 
 .PHONY: demo smollm2 models test long check-full results browser bench build setup clean
 
@@ -30,13 +31,14 @@ test: build
 
 # The examples that take too long for a test, at full size.
 long: build
-	$(BINARY) verify --out out/long examples/positional_variance.exp examples/offset_pair_kq.exp
+	$(BINARY) verify --out out/long $(LONG)
+	$(BINARY) verify --out out/long --set name=learned examples/offset_tokens.exp
 
-# The tables of docs/results: a quarter of an hour, and two models to fetch.
+# The tables of docs/results: twenty minutes, and two models to fetch.
 results: build
 	@.ci/smollm2
 	@.ci/minilm
-	$(BINARY) verify --out out/results $(filter-out %/measure.exp %/features.exp,$(wildcard docs/results/*.exp))
+	$(BINARY) verify --out out/results $(filter-out %/measure.exp %/features.exp %/pairs.exp,$(wildcard docs/results/*.exp))
 
 # Pages in headless Chromium: the Debian packages chromium and chromium-driver.
 browser: build

@@ -45,13 +45,15 @@ fn the_examples_about_position_hold() {
     verified(vec![example("four_schemes.exp"), example("layer0_exact.exp"), example("removing_position.exp")]);
 }
 
-/// With `LOCUS_FULL=1` also the one that trains on pairs of runs, which `make long` verifies.
+/// With `LOCUS_FULL=1` also those that `make long` verifies.
 #[test]
 fn the_examples_about_pairs_hold() {
     let mut shown =
         vec![example("rotary_exact.exp"), example("qk_dictionary.exp"), example("relative_qk_dictionary.exp")];
     if std::env::var_os("LOCUS_FULL").is_some() {
-        shown.push(example("offset_pair_kq.exp"));
+        let long =
+            ["offset_pair_kq.exp", "offset_pairs.exp", "offset_tokens.exp", "qk_pair_mask.exp", "relative_table.exp"];
+        shown.extend(long.map(example));
     }
     verified(shown);
 }

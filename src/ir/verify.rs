@@ -127,7 +127,14 @@ impl Check<'_> {
             Op::Builtin { .. } => Ok(()),
             Op::Call { func, args } => self.call(*func, args, &stmt.dest),
             Op::Grad { func, args, wrt } => self.grad(*func, args, *wrt, &stmt.dest),
-            Op::GlobalGet(global) => equal_types("the global is", &[self.global(global.0)?], &self.types(&stmt.dest)?),
+            Op::GlobalGet(global) => {
+                let (global, read) = (self.global(global.0)?, self.types(&stmt.dest)?);
+                match (&global, &read[..]) {
+                    // A list that was bound empty holds nothing, of whatever type it is read as later.
+                    (Type::List(item), [Type::List(_)]) if **item == Type::Error => Ok(()),
+                    _ => equal_types("the global is", &[global], &read),
+                }
+            }
             Op::GlobalSet(global, value) => {
                 equal_types("the global is", &[self.global(global.0)?], &self.types(&[*value])?)?;
                 exactly(stmt.dest.len(), 0)
