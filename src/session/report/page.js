@@ -210,10 +210,12 @@ class Table {
 
   // ---- views of columns ----
 
+  missing(view, name) { return make('p', { class: 'hint' }, `${view.title}: the table has no column "${name}".`); }
+
   histogram(view) {
     const column = this.byName.get(view.column);
     const only = this.byName.get(view.only);
-    if (!column) return null;
+    if (!column) return this.missing(view, view.column);
     const bins = view.bins || 20;
     const counts = new Array(bins).fill(0);
     const width = (view.high - view.low) / bins;
@@ -244,7 +246,7 @@ class Table {
   // Points on a canvas: thousands of elements would be slow. Arrow keys walk along both sides, Enter opens the card.
   plane(view) {
     const [x, y, mark, only] = [view.x, view.y, view.mark, view.only].map((name) => this.byName.get(name));
-    if (!x || !y) return null;
+    if (!x || !y) return this.missing(view, x ? view.y : view.x);
     const points = [];
     for (let i = 0; i < this.count; i++) if (!(only && !only.data[i]) && !Number.isNaN(x.data[i] + y.data[i])) points.push(i);
     const marked = mark ? points.filter((i) => mark.data[i]).length : 0;
