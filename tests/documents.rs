@@ -30,8 +30,10 @@ fn root() -> PathBuf {
 /// (name, text) of the documents.
 fn documents() -> Vec<(String, String)> {
     let mut paths = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
-    let pages = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    paths.extend(pages.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    for folder in ["docs", "docs/tutorial"] {
+        let pages = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        paths.extend(pages.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
     paths.sort();
     let named =
         |path: &PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap());
