@@ -1,5 +1,7 @@
 //! The commands and their options.
 
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::session::EngineKind;
 use crate::session::convert::Format;
-use crate::session::remember::store::parse_size;
+use values::{age, memory, name_and_value, page, size};
 
 /// A small experiment language that asks where position lives in a transformer.
 #[derive(Parser, Debug)]
@@ -297,49 +299,6 @@ pub enum Stage {
     Asm,
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
-            Ok((name.trim().to_string(), value.trim().to_string()))
-        }
-        _ => Err("write it as NAME=VALUE, such as --set steps=100".to_string()),
-    }
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    parse_size(text).ok_or_else(|| "write it as a number of bytes, such as 500M or 2G".to_string())
-}
-
-/// The program itself takes some 70 MB; with less than this nothing useful fits beside it.
-const LEAST_MEMORY: u64 = 100_000_000;
-
-fn memory(text: &str) -> Result<u64, String> {
-    match size(text)? {
-        bytes if bytes < LEAST_MEMORY => Err("the program itself takes some 70 MB; give it 100M or more".to_string()),
-        bytes => Ok(bytes),
-    }
-}
-
-/// A program, a model or a table is not overwritten by a page because of a slip.
-fn page(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let known = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("html") || end.eq_ignore_ascii_case("htm"));
-    match (known, path.is_dir()) {
-        (true, false) => Ok(path),
-        (_, true) => Err("it is a folder; give the page a name in it, such as results/page.html".to_string()),
-        _ => Err("give the page a name that ends in .html, such as results/page.html".to_string()),
-    }
-}
-
-fn age(text: &str) -> Result<Duration, String> {
-    let units = [("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)];
-    let read = |(unit, seconds): &(&str, f64)| {
-        let number: f64 = text.trim().strip_suffix(unit)?.trim().parse().ok()?;
-        (0.0..1e12).contains(&(number * seconds)).then(|| Duration::from_secs_f64(number * seconds))
-    };
-    units.iter().find_map(read).ok_or_else(|| "write it as a number of days or hours, such as 30d or 12h".to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,39 +307,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_are_numbers_with_a_letter() {
-        assert_eq!(size("200M"), Ok(200_000_000));
-        assert_eq!(size("1.5gb"), Ok(1_500_000_000));
-        assert_eq!(size("4096"), Ok(4096));
-        for bad in ["", "M", "2X", "-1G", "nanG"] {
-            assert!(size(bad).is_err(), "{bad}");
-        }
-        assert!(memory("99M").is_err() && memory("100M").is_ok());
-    }
-
-    #[test]
-    fn a_page_is_called_one() {
-        assert_eq!(page("results/a.html"), Ok(PathBuf::from("results/a.html")));
-        for bad in ["analysis.exp", "weights.safetensors", "page", "html", ".", "src"] {
-            assert!(page(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn ages_have_a_unit() {
-        assert_eq!(age("2d"), Ok(Duration::from_secs(172_800)));
-        assert_eq!(age("1.5 h"), Ok(Duration::from_secs(5_400)));
-        assert!(age("30").is_err() && age("-1d").is_err() && age("d").is_err());
-    }
-
-    #[test]
-    fn overrides_need_a_name_and_a_value() {
-        assert_eq!(name_and_value("steps = 100"), Ok(("steps".to_string(), "100".to_string())));
-        for bad in ["steps", "=3", "steps="] {
-            assert!(name_and_value(bad).is_err(), "{bad}");
-        }
     }
 }
