@@ -23,7 +23,7 @@ pub fn dump(args: &DumpArgs) -> u8 {
     if args.stage == Stage::Ast {
         return dump_tree(&script);
     }
-    let (session, units) = match prepared(&script, &[]) {
+    let (session, units) = match prepared(&script, &[], &[]) {
         Ok(ready) => ready,
         Err(code) => return code,
     };

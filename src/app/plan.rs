@@ -17,7 +17,7 @@ pub fn plan(args: &PlanArgs) -> u8 {
         }
     };
     kernels::set_threads(None);
-    let (mut session, units) = match prepared(&script, &args.overrides) {
+    let (mut session, units) = match prepared(&script, &args.overrides, &args.read) {
         Ok(ready) => ready,
         Err(code) => return code,
     };

@@ -1,10 +1,10 @@
 //! `run`, `check`, `verify` and `bless`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, Shown, VerifyArgs};
 use super::output::{complain, report, report_all, report_plain, say, stdout_colors};
@@ -16,6 +16,7 @@ use crate::rt::ctx::World;
 use crate::rt::kernels;
 use crate::session::folder::OutputFolder;
 use crate::session::journal::SharedJournal;
+use crate::session::limits::{Limits, shown_time};
 use crate::session::load::{DiskLoader, Script, read_script};
 use crate::session::provenance::{self, Record};
 use crate::session::report::{PageWorld, Pieces};
@@ -58,6 +59,9 @@ pub fn session(common: &Common, folder: &Path, how: How) -> Session {
         disk: common.disk,
         remember: how.remember,
         profile: how.profile,
+        read: common.read.clone(),
+        reads_everywhere: common.kernel_alone,
+        limits: Limits { time: common.time, stuck: Some(stuck), ..Limits::default() }.with_output(common.max_output),
     };
     let (journal, interrupt, stop) = (SharedJournal::default(), Arc::default(), Arc::default());
     interrupt::listen(&interrupt, &stop);
@@ -70,10 +74,17 @@ pub fn session(common: &Common, folder: &Path, how: How) -> Session {
     Session::new(Box::new(DiskLoader::new(folder)), settings, output)
 }
 
+/// A program that does not stop at its next step, long after its time: the process is given up. Files are whole or not
+/// there at all, at any moment.
+fn stuck(time: Duration) {
+    complain(&format!("error: the program takes longer than {} and does not stop; it was ended", shown_time(time)));
+    std::process::exit(FAILED.into());
+}
+
 /// A session that will not run `script`, and the items of the script, ready to run; or the exit code after a complaint.
-pub fn prepared(script: &Script, overrides: &[(String, String)]) -> Result<(Session, Vec<Unit>), u8> {
+pub fn prepared(script: &Script, overrides: &[(String, String)], read: &[PathBuf]) -> Result<(Session, Vec<Unit>), u8> {
     let overrides = overrides.iter().cloned().collect();
-    let settings = Settings { folder: script.folder(), overrides, ..Settings::default() };
+    let settings = Settings { folder: script.folder(), overrides, read: read.to_vec(), ..Settings::default() };
     let output = Output::buffer(&Default::default());
     let mut session = Session::new(Box::new(DiskLoader::new(&script.folder())), settings, output);
     match session.prepare(&script.name, &script.text) {

@@ -91,7 +91,7 @@ mod tests {
         let bad = Tensor::from_slice(&[(axis, 2)], &[1.0f32, f32::NAN]).map(Value::Tensor);
         let bad = bad.unwrap_or_default();
         assert!(check(&log(), &[Value::F32(1.0)], &[bad.clone()]).is_err());
-        let list = Value::List(std::sync::Arc::new(vec![bad.clone()]));
+        let list = Value::List(crate::rt::value::Items::new(vec![bad.clone()]));
         assert_eq!(check(&log(), &[list], &[bad]), Ok(()));
     }
 }

@@ -10,9 +10,8 @@ use crate::rt::ctx::Ctx;
 use crate::rt::elementwise::{self, TileFn};
 use crate::rt::error::Result;
 use crate::rt::tensor::Tensor;
-use crate::rt::value::Value;
+use crate::rt::value::{Items, Value};
 use crate::rt::{contract, index, reduce, table};
-use std::sync::Arc;
 
 use super::{chunked, finite, internal, sparse, sweep};
 
@@ -113,7 +112,7 @@ pub fn constant(constant: &Const) -> Value {
         Const::F32(x) => Value::F32(*x),
         Const::F64(x) => Value::F64(*x),
         Const::Bool(x) => Value::Bool(*x),
-        Const::Str(text) => Value::Str(Arc::from(text.as_str())),
+        Const::Str(text) => Value::Str(text.as_str().into()),
     }
 }
 
@@ -149,8 +148,8 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
         Op::Builtin { name: "add_at", axes, .. } => add_at(axes, args).map(|sum| vec![sum]),
         Op::Builtin { name, .. } if KEEP_ITEMS.contains(name) => builtin(ctx, op, args),
         Op::Builtin { .. } => builtin(ctx, op, chunked::plain_items(args)?),
-        Op::MakeRecord(_) => Ok(vec![Value::Record(Arc::new(args))]),
-        Op::MakeList(_) => Ok(vec![Value::List(Arc::new(args))]),
+        Op::MakeRecord(_) => Ok(vec![Value::Record(Items::new(args))]),
+        Op::MakeList(_) => Ok(vec![Value::list(args)?]),
         Op::Undef => Ok(dests.iter().map(|ty| undefined(ty)).collect()),
         Op::Const(value) => Ok(vec![constant(value)]),
         Op::Copy(_) => Ok(args),

@@ -1,10 +1,11 @@
 //! What a running program shares with the runtime: interruption, output, the cache of sizes' origins.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::error::{Error, Result, code};
 use super::profile::Profile;
+use super::reach::Reach;
 use super::value::Value;
 
 /// Where printed text, progress and files go. The session implements it for a terminal, the tests for a buffer.
@@ -62,9 +63,37 @@ pub struct Expectation {
     pub shown: String,
 }
 
+/// Why a run has to stop at its next step, if no person asked for it: a limit, as the error that the program ends with.
+#[derive(Clone, Debug, Default)]
+pub struct Reached(Arc<Mutex<Option<Error>>>);
+
+impl Reached {
+    /// Notes the limit; the first that was reached counts.
+    pub fn set(&self, error: Error) {
+        self.lock().get_or_insert(error);
+    }
+
+    pub fn get(&self) -> Option<Error> {
+        self.lock().clone()
+    }
+
+    /// At the prompt the next entry begins anew.
+    pub fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Error>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
 pub struct Ctx {
     pub world: Box<dyn World>,
     pub interrupt: Arc<AtomicBool>,
+    /// The limit that was reached, if that is why the run is to stop.
+    pub reached: Reached,
+    /// Where inputs may lie.
+    pub reach: Reach,
     /// `--check-finite`: a NaN or infinity made by an operation is an error at once.
     pub check_finite: bool,
     /// Bytes above which one allocation is refused.
@@ -82,6 +111,8 @@ impl Ctx {
         Ctx {
             world,
             interrupt: Arc::new(AtomicBool::new(false)),
+            reached: Reached::default(),
+            reach: Reach::everywhere(),
             check_finite: false,
             memory_limit: usize::MAX,
             depth: 0,
@@ -104,10 +135,11 @@ impl Ctx {
         }
     }
 
-    /// An error if the person pressed Ctrl-C. Long builtins ask at each tile, loops at each round.
+    /// An error if the person pressed Ctrl-C, or a limit was reached. Long builtins ask at each tile, loops at each
+    /// round.
     pub fn check_interrupt(&self) -> Result<()> {
         if self.interrupt.load(Ordering::Relaxed) {
-            return Err(Error::new(code::INTERRUPTED, "stopped by Ctrl-C"));
+            return Err(self.reached.get().unwrap_or_else(|| Error::new(code::INTERRUPTED, "stopped by Ctrl-C")));
         }
         Ok(())
     }

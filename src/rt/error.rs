@@ -38,6 +38,8 @@ pub mod code {
     pub const INTERRUPTED: &str = "R013";
     /// An axis has no size here.
     pub const NO_SIZE: &str = "R014";
+    /// A limit of the run was reached: time, or output.
+    pub const LIMIT: &str = "R015";
     /// A fault of our own.
     pub const INTERNAL: &str = "R099";
 }

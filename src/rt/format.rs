@@ -376,9 +376,9 @@ mod tests {
 
     #[test]
     fn lists_and_records() {
-        let list = Value::List(std::sync::Arc::new(vec![Value::Str("a\n".into()), Value::F64(0.5)]));
+        let list = Value::List(crate::rt::value::Items::new(vec![Value::Str("a\n".into()), Value::F64(0.5)]));
         assert_eq!(format_value(&list, ".2").unwrap(), "[\"a\\n\", 0.50]");
-        let long = Value::List(std::sync::Arc::new((0..20).map(Value::Int).collect()));
+        let long = Value::List(crate::rt::value::Items::new((0..20).map(Value::Int).collect()));
         assert_eq!(short_view(&long), "[0, 1, 2, 3, 4, 5, 6, 7, .. (20 in all)]");
         assert_eq!(short_view(&Value::Str("a".into())), "\"a\"");
     }

@@ -24,6 +24,7 @@ pub mod linalg;
 pub mod plot;
 pub mod products;
 pub mod profile;
+pub mod reach;
 pub mod reduce;
 pub mod rng;
 pub mod select;

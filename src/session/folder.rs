@@ -3,9 +3,9 @@
 //! A file is written beside its target under a temporary name and renamed when it is complete, so an interrupt or
 //! a full disk leaves either the old file or the new one, never a part.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -51,6 +51,57 @@ pub fn write_atomically(target: &Path, bytes: &[u8]) -> io::Result<()> {
     write_whole(target, mode, |file| file.write_all(bytes))
 }
 
+/// The output folder of a run, made before a fence is raised, within which it could not be made. It is given up again if
+/// nothing was written and no other run holds it: a program that writes nothing leaves no folder behind.
+#[derive(Debug)]
+pub struct Claim {
+    /// What was made, the innermost first.
+    made: Vec<PathBuf>,
+    /// Held by every run that may write into the folder.
+    lock: File,
+}
+
+impl Claim {
+    /// `None` if the folder cannot be made or held; whoever writes into it then says why.
+    pub fn new(folder: &Path) -> Option<Claim> {
+        const TRIES: usize = 10;
+        let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        for _ in 0..TRIES {
+            let made: Vec<PathBuf> = folder.ancestors().take_while(missing).map(Path::to_path_buf).collect();
+            fs::create_dir_all(folder).ok()?;
+            // Between the two another run may have given it up.
+            let Ok(lock) = File::open(folder) else { continue };
+            lock.lock_shared().ok()?;
+            let same = |held: fs::Metadata, now: fs::Metadata| (held.dev(), held.ino()) == (now.dev(), now.ino());
+            if let (Ok(held), Ok(now)) = (lock.metadata(), fs::metadata(folder))
+                && same(held, now)
+            {
+                return Some(Claim { made, lock });
+            }
+        }
+        None
+    }
+
+    /// The folders out of which `drop` may take one.
+    pub fn parents(&self) -> Vec<PathBuf> {
+        let parent = |made: &PathBuf| match made.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        self.made.iter().map(parent).collect()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.made.is_empty() || self.lock.unlock().is_err() || self.lock.try_lock().is_err() {
+            return;
+        }
+        // Folders that hold something stay, which is how the loop ends.
+        let _ = self.made.iter().try_for_each(fs::remove_dir);
+    }
+}
+
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -83,6 +134,22 @@ mod tests {
         let written = out.write("deep/x.txt", b"abc").unwrap();
         assert_eq!(written.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(fs::read(out.path("deep/x.txt")).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_folder_that_nothing_was_written_into_goes_with_its_last_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("deep/out");
+        drop(Claim::new(&out).unwrap());
+        assert!(!folder.path().join("deep").exists());
+        let (first, second) = (Claim::new(&out).unwrap(), Claim::new(&out).unwrap());
+        drop(first);
+        assert!(out.exists(), "another run may still write");
+        drop(second);
+        let claim = Claim::new(&out).unwrap();
+        fs::write(out.join("x"), b"x").unwrap();
+        drop(claim);
+        assert!(out.join("x").exists());
     }
 
     #[test]

@@ -87,7 +87,9 @@ impl Session {
     fn recall_input(&mut self, unit: &Unit) -> bool {
         let Some((path, expected, name)) = self.opened(unit.func) else { return false };
         let full = self.ctx.folder.join(&path);
-        let Some((sha256, bytes)) = self.memory.inputs.find(&full) else { return false };
+        // Whoever opens it says why not.
+        let known = self.ctx.reach.check(&full).ok().and_then(|_| self.memory.inputs.find(&full));
+        let Some((sha256, bytes)) = known else { return false };
         let stated = !expected.is_empty() && expected != "?";
         if self.memory.program.is_empty() || (stated && !expected.eq_ignore_ascii_case(&sha256)) {
             return false;

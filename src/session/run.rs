@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::engines::EngineKind;
 use super::fault::{Failure, failure};
 use super::journal::SharedJournal;
+use super::limits::{Clock, LimitedWorld, Limits};
 use super::load::Script;
 use super::release::{Readers, described};
 use super::remember::loops::Stop;
@@ -26,8 +27,9 @@ use crate::check::{Checker, Loader, Options, Unit, UnitKind};
 use crate::exec::{self, Engine, Fault};
 use crate::ir::{FuncId, GlobalId, Module, Op, Type};
 use crate::pass::{self, Passes};
-use crate::rt::ctx::{Ctx, World};
+use crate::rt::ctx::{Ctx, Reached, World};
 use crate::rt::error::{Error, code};
+use crate::rt::reach::Reach;
 use crate::rt::value::Value;
 use crate::syntax::parse;
 
@@ -48,6 +50,11 @@ pub struct Settings {
     pub remember: Remember,
     /// `--profile`: measure where time and memory go.
     pub profile: bool,
+    /// `--read`: folders and files beside the script's folder that inputs may lie in.
+    pub read: Vec<PathBuf>,
+    /// Inputs may lie anywhere: the fence of the kernel alone decides.
+    pub reads_everywhere: bool,
+    pub limits: Limits,
 }
 
 /// Where a session's output goes, and how it is stopped.
@@ -131,11 +138,16 @@ impl Session {
             output.stop,
             output.interrupt.clone(),
         );
-        let mut ctx = Ctx::new(Box::new(WatchedWorld { inner: output.world, watch: memory.watch.clone() }));
+        let reached = Reached::default();
+        let limits = settings.limits.clone();
+        let inner = LimitedWorld::new(output.world, limits, reached.clone(), output.interrupt.clone());
+        let mut ctx = Ctx::new(Box::new(WatchedWorld { inner: Box::new(inner), watch: memory.watch.clone() }));
         if let Some(note) = note {
             ctx.world.note(&note);
         }
         ctx.interrupt = output.interrupt;
+        ctx.reached = reached;
+        ctx.reach = reach(&settings);
         ctx.check_finite = settings.check_finite;
         ctx.memory_limit = super::machine::bound_memory(settings.memory, settings.disk);
         ctx.folder = settings.folder.clone();
@@ -207,6 +219,12 @@ impl Session {
         outcome.unwrap_or_else(|payload| Err(internal("the compiler", &*payload)))
     }
 
+    /// Starts the clock of what runs until the result is dropped, if there is a limit of time.
+    pub fn clock(&self) -> Result<Option<Clock>, Failure> {
+        let clock = Clock::start(&self.settings.limits, &self.ctx.reached, &self.ctx.interrupt, &self.memory.stop);
+        clock.map_err(|error| Failure::Run(Box::new(super::fault::plain(error))))
+    }
+
     /// Runs a text to its end or its first failure. What it bound stays as long as a name leads to it.
     pub fn enter(&mut self, name: &str, text: &str) -> Result<Vec<Outcome>, Failure> {
         let outcomes = self.run_units(name, text, |_, _| None)?;
@@ -225,6 +243,7 @@ impl Session {
         text: &str,
         readers: impl FnOnce(&Module, &[Unit]) -> Option<Readers>,
     ) -> Result<Vec<Outcome>, Failure> {
+        let _clock = self.clock()?;
         let units = self.prepare(name, text)?;
         let readers = readers(self.module(), &units);
         let folder = self.ctx.folder.clone();
@@ -358,6 +377,14 @@ impl Session {
         }
         found
     }
+}
+
+/// Where inputs may lie: below the folder of the script, and where the person said.
+fn reach(settings: &Settings) -> Reach {
+    if settings.reads_everywhere {
+        return Reach::everywhere();
+    }
+    Reach::below(std::iter::once(&settings.folder).chain(&settings.read).map(PathBuf::as_path))
 }
 
 fn internal(who: &str, payload: &(dyn std::any::Any + Send)) -> Diagnostic {

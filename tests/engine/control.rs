@@ -3,7 +3,7 @@
 use crate::build::*;
 use locus::base::ops::{DType, ScalarOp};
 use locus::ir::*;
-use locus::rt::value::Value;
+use locus::rt::value::{Items, Value};
 
 /// `fn fib(n) = if n < 2 { n } else { fib(n - 1) + fib(n - 2) }`
 pub fn fib(module: &mut Module) -> FuncId {
@@ -58,7 +58,7 @@ fn calls_nest_a_thousand_deep_and_no_deeper() {
         let down = down(&mut module, with_list);
         let run = Run::new(module);
         let args = |n: i64| match with_list {
-            true => vec![Value::Int(n), Value::List(std::sync::Arc::new(vec![Value::Int(7)]))],
+            true => vec![Value::Int(n), Value::List(Items::new(vec![Value::Int(7)]))],
             false => vec![Value::Int(n)],
         };
         assert_eq!(run.int(down, &args(1000)), 0);
@@ -118,8 +118,8 @@ fn a_loop_that_exchanges_two_lists() {
     let dest = b.many(&[list.clone(), list], Op::For { var, lo: zero, hi: params[2], carried, body });
     let func = b.finish(&mut module, &dest);
     let run = Run::new(module);
-    let lists = [vec![1i64], vec![2, 3]]
-        .map(|items| Value::List(std::sync::Arc::new(items.into_iter().map(Value::Int).collect())));
+    let lists =
+        [vec![1i64], vec![2, 3]].map(|items| Value::List(Items::new(items.into_iter().map(Value::Int).collect())));
     for (rounds, first) in [(0i64, "Int(1)"), (1, "Int(2);Int(3)"), (4, "Int(1)")] {
         let results = run.both(func, &[lists[0].clone(), lists[1].clone(), rounds.into()]).unwrap();
         assert_eq!(bits(&results[0]), first);
@@ -289,7 +289,7 @@ fn branches_hand_on_lists() {
     let both = b.op(Type::List(Box::new(list)), Op::MakeList(dest));
     let func = b.finish(&mut module, &[both, params[2]]);
     let run = Run::new(module);
-    let items = |xs: &[i64]| Value::List(std::sync::Arc::new(xs.iter().map(|&x| Value::Int(x)).collect()));
+    let items = |xs: &[i64]| Value::List(Items::new(xs.iter().map(|&x| Value::Int(x)).collect()));
     for (flag, wanted) in [(true, "Int(1);Int(1)"), (false, "Int(3);Int(1)")] {
         let results = run.both(func, &[flag.into(), items(&[1]), items(&[3])]).unwrap();
         assert_eq!((bits(&results[0]).as_str(), bits(&results[1]).as_str()), (wanted, "Int(3)"));

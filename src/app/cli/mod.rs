@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::session::EngineKind;
 use crate::session::convert::Format;
-use values::{age, memory, name_and_value, page, size};
+use values::{age, memory, name_and_value, page, size, span};
 
 /// A small experiment language that asks where position lives in a transformer.
 #[derive(Parser, Debug)]
@@ -100,9 +100,21 @@ pub struct Common {
     /// Threads; results do not depend on them [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Folder for the files that the program writes
-    #[arg(long, value_name = "DIR", default_value = "out")]
+    /// Folder for the files that the program writes; it can write nowhere else
+    #[arg(long, visible_alias = "write", value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
+    /// A folder or file that the program may read, beside the folder that it lies in; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub read: Vec<PathBuf>,
+    /// The longest that the program may run, such as 90s, 30m or 2h
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub time: Option<Duration>,
+    /// The most that the program may print, and the most that it may write, such as 1G [default: 64 MB printed, 64 GB written]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_output: Option<u64>,
+    /// Leaves paths to the kernel alone: to test that it refuses what our own checks would
+    #[arg(long, hide = true)]
+    pub kernel_alone: bool,
     /// Stop at the first operation that makes a NaN or an infinity
     #[arg(long)]
     pub check_finite: bool,
@@ -181,6 +193,9 @@ pub struct PlanArgs {
     /// Replace the value of a top-level `let` or the size of an axis
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub overrides: Vec<(String, String)>,
+    /// A folder or file that the program may read, beside the folder that it lies in; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub read: Vec<PathBuf>,
     /// Memory that a run may use, such as 2G: the plan is held against it
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,

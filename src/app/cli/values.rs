@@ -40,12 +40,22 @@ pub fn page(text: &str) -> Result<PathBuf, String> {
 }
 
 pub fn age(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| "write it as a number of days or hours, such as 30d or 12h".to_string())
+}
+
+/// How long something may take: of no time nothing can be done.
+pub fn span(text: &str) -> Result<Duration, String> {
+    let time = duration(text).filter(|time| !time.is_zero());
+    time.ok_or_else(|| "write it as a number of seconds, minutes or hours, such as 90s, 30m or 2h".to_string())
+}
+
+fn duration(text: &str) -> Option<Duration> {
     let units = [("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)];
     let read = |(unit, seconds): &(&str, f64)| {
         let number: f64 = text.trim().strip_suffix(unit)?.trim().parse().ok()?;
         (0.0..1e12).contains(&(number * seconds)).then(|| Duration::from_secs_f64(number * seconds))
     };
-    units.iter().find_map(read).ok_or_else(|| "write it as a number of days or hours, such as 30d or 12h".to_string())
+    units.iter().find_map(read)
 }
 
 #[cfg(test)]
@@ -75,6 +85,8 @@ mod tests {
         assert_eq!(age("2d"), Ok(Duration::from_secs(172_800)));
         assert_eq!(age("1.5 h"), Ok(Duration::from_secs(5_400)));
         assert!(age("30").is_err() && age("-1d").is_err() && age("d").is_err());
+        assert_eq!(span("0.5s"), Ok(Duration::from_millis(500)));
+        assert!(span("0s").is_err() && span("2").is_err());
     }
 
     #[test]

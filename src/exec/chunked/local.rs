@@ -9,7 +9,7 @@ use crate::base::kernel::Kernel;
 use crate::exec::{internal, op};
 use crate::ir::{LocalId, Op, Type};
 use crate::rt::chunked::{Chunked, Maker};
-use crate::rt::ctx::{Ctx, Nowhere};
+use crate::rt::ctx::{Ctx, Nowhere, Reached};
 use crate::rt::error::Result;
 use crate::rt::index;
 use crate::rt::sparse::views;
@@ -64,6 +64,7 @@ pub fn execute(ctx: &Ctx, work: Work, args: &[Value]) -> Result<Option<Vec<Value
         work,
         parts: plan.parts,
         interrupt: ctx.interrupt.clone(),
+        reached: ctx.reached.clone(),
         check_finite: ctx.check_finite,
         memory_limit: ctx.memory_limit,
         result: 0,
@@ -268,6 +269,7 @@ struct Mapped {
     work: Work,
     parts: Vec<Part>,
     interrupt: Arc<AtomicBool>,
+    reached: Reached,
     check_finite: bool,
     memory_limit: usize,
     /// Which of the operation's results this is.
@@ -296,6 +298,7 @@ impl Mapped {
     fn all(&self, lo: usize, hi: usize) -> Result<Vec<Value>> {
         let mut ctx = Ctx::new(Box::new(Nowhere));
         ctx.interrupt = self.interrupt.clone();
+        ctx.reached = self.reached.clone();
         ctx.check_finite = self.check_finite;
         ctx.memory_limit = self.memory_limit;
         ctx.check_interrupt()?;

@@ -17,7 +17,7 @@ use crate::rt::elementwise::TileFn;
 use crate::rt::error::Result;
 use crate::rt::index;
 use crate::rt::table;
-use crate::rt::value::Value;
+use crate::rt::value::{Items, Value};
 use std::sync::Arc;
 
 use super::op;
@@ -68,8 +68,8 @@ pub fn kernel(
 fn unread(ctx: &mut Ctx, operation: &Op, args: &[Value]) -> Result<Option<Vec<Value>>> {
     Ok(match operation {
         Op::Copy(_) => Some(args.to_vec()),
-        Op::MakeList(_) => Some(vec![Value::List(Arc::new(args.to_vec()))]),
-        Op::MakeRecord(_) => Some(vec![Value::Record(Arc::new(args.to_vec()))]),
+        Op::MakeList(_) => Some(vec![Value::List(Items::new(args.to_vec()))]),
+        Op::MakeRecord(_) => Some(vec![Value::Record(Items::new(args.to_vec()))]),
         Op::SizeOf { axis, .. } => Some(vec![Value::Int(length(args, *axis)?)]),
         Op::Builtin { name, axes, .. } if UNREAD.contains(name) => match table::lookup(name) {
             Some(builtin) => Some((builtin.run)(ctx, axes, args)?),
@@ -158,7 +158,7 @@ pub fn plain_items(args: Vec<Value>) -> Result<Vec<Value>> {
     let settled = |arg: Value| match arg {
         Value::List(items) if items.iter().any(special) => {
             let items = items.iter().cloned().map(Value::plain).collect::<Result<Vec<Value>>>()?;
-            Ok(Value::List(Arc::new(items)))
+            Ok(Value::List(Items::new(items)))
         }
         other => Ok(other),
     };

@@ -218,7 +218,9 @@ impl<'a> Planner<'a> {
     fn opened(&mut self, builtin: &str, values: &[Value]) -> Option<Value> {
         let (Value::Str(path), Some(Value::Str(name))) = (values.first()?, values.get(2)) else { return None };
         let open = if builtin == "open_folder" { files::open_folder_header } else { files::open_header };
-        let file = open(&self.ctx.folder.join(&**path), name).ok()?;
+        let path = self.ctx.folder.join(&**path);
+        self.ctx.reach.check(&path).ok()?;
+        let file = open(&path, name).ok()?;
         Some(Value::File(Arc::new(file)))
     }
 

@@ -6,7 +6,7 @@
 use crate::base::axis::Axis;
 use crate::base::ops::DType;
 use crate::ir::Type;
-use crate::rt::value::Value;
+use crate::rt::value::{Items, Value};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -112,7 +112,7 @@ impl Guess {
             Guess::Known(value) => Some(value.clone()),
             Guess::List(items) => {
                 let items: Option<Vec<Value>> = items.iter().map(Guess::value).collect();
-                Some(Value::List(std::sync::Arc::new(items?)))
+                Some(Value::List(Items::new(items?)))
             }
             _ => None,
         }
@@ -160,7 +160,7 @@ fn same(a: &Value, b: &Value) -> bool {
         (Value::F32(a), Value::F32(b)) => a.to_bits() == b.to_bits(),
         (Value::F64(a), Value::F64(b)) => a.to_bits() == b.to_bits(),
         (Value::Bool(a), Value::Bool(b)) => a == b,
-        (Value::Str(a), Value::Str(b)) => a == b,
+        (Value::Str(a), Value::Str(b)) => **a == **b,
         (Value::File(a), Value::File(b)) => std::sync::Arc::ptr_eq(a, b),
         _ => false,
     }

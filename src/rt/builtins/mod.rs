@@ -195,7 +195,7 @@ fn one(value: impl Into<Value>) -> Result<Vec<Value>> {
 }
 
 fn text(text: &str) -> Result<Vec<Value>> {
-    Ok(vec![Value::Str(text.into())])
+    Ok(vec![Value::text(text)?])
 }
 
 #[cfg(test)]

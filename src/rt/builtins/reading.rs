@@ -34,14 +34,18 @@ pub const TABLE: &[Builtin] = &[
 /// open_file(; path, sha256, name) -> file
 fn open_file(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("open_file", values, 3)?;
-    let file = files::open(&ctx.folder.join(args.str(0)?), args.str(1)?, args.str(2)?)?;
+    let path = ctx.folder.join(args.str(0)?);
+    ctx.reach.check(&path)?;
+    let file = files::open(&path, args.str(1)?, args.str(2)?)?;
     Ok(vec![Value::File(Arc::new(file))])
 }
 
 /// open_folder(; path, sha256, name) -> file
 fn open_folder(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("open_folder", values, 3)?;
-    let file = files::open_folder(&ctx.folder.join(args.str(0)?), args.str(1)?, args.str(2)?)?;
+    let path = ctx.folder.join(args.str(0)?);
+    ctx.reach.check(&path)?;
+    let file = files::open_folder(&path, args.str(1)?, args.str(2)?)?;
     Ok(vec![Value::File(Arc::new(file))])
 }
 
@@ -79,7 +83,7 @@ fn tensor_size(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> 
 fn tensor_names(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("tensor_names", values, 1)?;
     let names = files::tensor_names(args.file(0)?)?;
-    Ok(vec![Value::List(Arc::new(names.iter().map(|name| Value::Str(name.as_str().into())).collect()))])
+    Ok(vec![Value::list(names.iter().map(|name| Value::Str(name.as_str().into())).collect())?])
 }
 
 /// json_int(; file, path) -> int

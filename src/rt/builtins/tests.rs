@@ -4,7 +4,7 @@ use super::super::ctx::{Ctx, Expectation, World};
 use super::super::error::Result;
 use super::super::table::lookup;
 use super::super::tensor::Tensor;
-use super::super::value::Value;
+use super::super::value::{Items, Value};
 use crate::base::axis::Axis;
 use std::sync::{Arc, Mutex};
 
@@ -57,7 +57,7 @@ fn text(text: &str) -> Value {
 }
 
 fn list(items: &[Value]) -> Value {
-    Value::List(Arc::new(items.to_vec()))
+    Value::List(Items::new(items.to_vec()))
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn files_are_written_below_the_folder_only() {
     run(&mut ctx, "write_npy", &[], &[text("n.npy"), Value::F64(1.0)]).unwrap();
     let stored = |shape: &[i64]| {
         let shape: Vec<Value> = shape.iter().map(|&length| Value::Int(length)).collect();
-        list(&[Value::Record(Arc::new(vec![text("w"), list(&shape), tensor.clone()]))])
+        list(&[Value::Record(Items::new(vec![text("w"), list(&shape), tensor.clone()]))])
     };
     run(&mut ctx, "write_safetensors", &[], &[text("d.safetensors"), stored(&[2, 1])]).unwrap();
     for bad in [&[3, 1][..], &[-2, -1], &[i64::MAX, i64::MAX], &[]] {

@@ -8,11 +8,10 @@ use super::super::files::FileHandle;
 use super::super::table::Builtin;
 use super::super::tensor::Tensor;
 use super::super::tokens::Tokenizer;
-use super::super::value::Value;
+use super::super::value::{Value, room};
 use super::{Args, one, text};
 use crate::base::axis::Axis;
 use crate::base::suggest::closest;
-use std::sync::Arc;
 
 pub const TABLE: &[Builtin] = &[
     Builtin { name: "encode", run: encode },
@@ -32,7 +31,7 @@ pub const TABLE: &[Builtin] = &[
 fn encode(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("encode", values, 2)?;
     let ids = args.file(0)?.tokenizer()?.encode(args.str(1)?)?;
-    Ok(vec![Value::List(Arc::new(ids.into_iter().map(|id| Value::Int(id.into())).collect()))])
+    Ok(vec![Value::list(ids.into_iter().map(|id| Value::Int(id.into())).collect())?])
 }
 
 /// decode(; file, list of ids) -> str
@@ -62,7 +61,7 @@ fn token_texts(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> 
         Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         None => tokenizer.name(id).unwrap_or_default(),
     };
-    Ok(vec![Value::List(Arc::new((0..tokenizer.size() as u32).map(|id| Value::Str(word(id).into())).collect()))])
+    Ok(vec![Value::list((0..tokenizer.size() as u32).map(|id| Value::Str(word(id).into())).collect())?])
 }
 
 /// The id of a token by name; special tokens are the likeliest to be meant.
@@ -160,7 +159,8 @@ fn to_list(_: &mut Ctx, axes: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("to_list", values, 1)?;
     let ordered = args.tensor(0)?.in_order(&args.axes::<1>(axes)?)?;
     let items = ordered.as_dense::<i64>().ok_or_else(|| args.wrong(0, "a tensor of ints"))?;
-    Ok(vec![Value::List(Arc::new(items.iter().copied().map(Value::Int).collect()))])
+    room(items.len() * size_of::<Value>(), "a list")?;
+    Ok(vec![Value::list(items.iter().copied().map(Value::Int).collect())?])
 }
 
 /// search_sorted(axis; sorted, x) -> for each x how many of the sorted are not above it

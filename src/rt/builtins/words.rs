@@ -4,10 +4,9 @@ use super::super::ctx::Ctx;
 use super::super::error::{Error, Result, code};
 use super::super::format::format_value;
 use super::super::table::Builtin;
-use super::super::value::Value;
+use super::super::value::{Items, Value, room};
 use super::{Args, one, text};
 use crate::base::axis::Axis;
-use std::sync::Arc;
 
 pub const TABLE: &[Builtin] = &[
     Builtin { name: "str_join", run: str_join },
@@ -74,10 +73,12 @@ fn assert(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
 /// list_push(; list, item) -> list
 fn list_push(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("list_push", values, 2)?;
-    let mut items = Vec::with_capacity(args.list(0)?.len() + 1);
-    items.extend_from_slice(args.list(0)?);
+    let old = args.list(0)?;
+    room((old.len() + 1) * size_of::<Value>(), "a list")?;
+    let mut items = Vec::with_capacity(old.len() + 1);
+    items.extend_from_slice(old);
     items.push(args.value(1).clone());
-    Ok(vec![Value::List(Arc::new(items))])
+    Ok(vec![Value::List(Items::new(items))])
 }
 
 /// list_get(; list, index) -> item

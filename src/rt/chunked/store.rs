@@ -152,7 +152,7 @@ fn write_at(mut file: &File, at: u64, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// `$LOCUS_STORE`, or the person's cache folder, or where temporary files go.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     set("LOCUS_STORE").or_else(|| Some(cache()?.join("locus").join("store"))).unwrap_or_else(std::env::temp_dir)

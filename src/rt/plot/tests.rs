@@ -4,6 +4,7 @@ use super::super::ctx::{Expectation, World};
 use super::super::tensor::Tensor;
 use super::*;
 use crate::base::axis::Axis;
+use crate::rt::value::Items;
 use std::sync::{Arc, Mutex};
 
 /// A world that keeps what it is given.
@@ -62,7 +63,7 @@ fn examples() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
     });
     let bars = tensor(&[("layer", 5)], |i| [0.91, 0.44, -0.12, 0.3, 0.08][i]);
     let names = ["embed", "attn 0", "mlp 0", "attn 1", "mlp <1>"];
-    let labels = Value::List(Arc::new(names.into_iter().map(text).collect()));
+    let labels = Value::List(Items::new(names.into_iter().map(text).collect()));
     let cloud = tensor(&[("code", 60)], |i| 0.8 * noise(i) + 0.2 * noise(i + 500));
     let across = tensor(&[("code", 60)], noise);
     let scores = tensor(&[("qpos", 12), ("kpos", 16)], |i| ((i / 16) as f64 - (i % 16) as f64) / 8.0 + 0.2 * noise(i));
@@ -171,7 +172,7 @@ fn odd_data_is_drawn() {
     assert!(svg.len() < 60_000 && svg != same, "a spike is kept");
     let (_, svg) = draw("heatmap", &[("y", wide), ("x", text("head")), file()]).unwrap();
     assert!(svg.len() < 200_000, "{}", svg.len());
-    let list = Value::List(Arc::new(vec![Value::F64(0.5), Value::Int(2)]));
+    let list = Value::List(Items::new(vec![Value::F64(0.5), Value::Int(2)]));
     assert!(draw("bars", &[("y", list)]).is_ok());
     let decades = tensor(&[("feature", 300)], |i| 10f64.powf(-6.0 * noise(i)));
     for kind in ["lines", "histogram", "bars", "scatter"] {

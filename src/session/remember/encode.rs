@@ -12,7 +12,7 @@ use crate::rt::chunked::Chunked;
 use crate::rt::rng::Key;
 use crate::rt::sparse::{Pattern, Sparse};
 use crate::rt::tensor::{Aligned, Buffer, Dim, Element, Origin, Tensor};
-use crate::rt::value::Value;
+use crate::rt::value::{Items, Value};
 
 /// A view that reaches over this many times its own elements is copied before it is kept.
 const WIDEST_VIEW: usize = 8;
@@ -277,8 +277,8 @@ pub fn read(bytes: &mut &[u8]) -> Option<Value> {
         4 => Value::Bool(take(bytes, 1)?[0] != 0),
         5 => Value::Str(read_text(bytes)?.into()),
         6 => Value::Key(Key(array(bytes)?)),
-        7 => Value::List(Arc::new(read_many(bytes)?)),
-        8 => Value::Record(Arc::new(read_many(bytes)?)),
+        7 => Value::List(Items::new(read_many(bytes)?)),
+        8 => Value::Record(Items::new(read_many(bytes)?)),
         9 => Value::Tensor(read_tensor(bytes)?),
         10 => Value::Sparse(Arc::new(read_sparse(bytes)?)),
         TILES => read_tiles(bytes)?,
@@ -456,14 +456,14 @@ mod tests {
 
     #[test]
     fn everything_else_comes_back_to_the_bit() {
-        let list = Value::List(Arc::new(vec![
+        let list = Value::List(Items::new(vec![
             Value::F32(f32::from_bits(0x7fc0_1234)),
             Value::F64(-0.0),
             Value::Int(i64::MIN),
             Value::Bool(true),
             Value::Str("tabs\tand \u{1f980}".into()),
             Value::Key(Key([7; 32])),
-            Value::Record(Arc::new(vec![Value::None])),
+            Value::Record(Items::new(vec![Value::None])),
         ]));
         let mut bytes = (Vec::new(), Vec::new());
         write(&list, true, &mut bytes.0).unwrap();

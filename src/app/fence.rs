@@ -1,0 +1,81 @@
+//! The fence around a command: which folders it needs, from its arguments alone, before it reads a word of a program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::cli::{Command, Common};
+use crate::rt::chunked::store;
+use crate::session::fence::{Fence, raise};
+use crate::session::folder::Claim;
+use crate::session::remember::store::location;
+
+/// Raises the fence of a command that runs or reads what strangers may have written. The claim on its output folder is
+/// to be kept until the command has ended.
+pub fn around(command: &Command) -> Option<Claim> {
+    let (mut fence, mut claim) = (Fence::default(), None);
+    match command {
+        Command::Run(args) => {
+            claim = running(&mut fence, &args.shown.common, std::slice::from_ref(&args.shown.file));
+            let file = args.profile.as_deref().filter(|file| *file != Path::new("-"));
+            fence.write.extend(file.map(folder_of));
+        }
+        Command::Report(args) => {
+            claim = running(&mut fence, &args.shown.common, std::slice::from_ref(&args.shown.file));
+            fence.write.extend(args.to.as_deref().map(made_folder_of));
+        }
+        Command::Verify(args) => claim = running(&mut fence, &args.common, &args.files),
+        Command::Bless(args) => {
+            claim = running(&mut fence, &args.common, std::slice::from_ref(&args.file));
+            fence.write.push(folder_of(&args.file));
+        }
+        Command::Plan(args) => {
+            fence.read.extend(args.read.iter().cloned().chain([folder_of(&args.file)]));
+        }
+        Command::Check(args) => fence.read.extend(args.files.iter().map(|file| folder_of(file))),
+        Command::Dump(args) => fence.read.push(folder_of(&args.file)),
+        Command::Inspect { path } => fence.read.extend(with_blobs(path)),
+        Command::Tokenize(args) => fence.read.extend(with_blobs(&args.tokenizer)),
+        // What a person types, and what reads and writes nothing of a stranger's.
+        _ => return None,
+    }
+    raise(&fence);
+    claim
+}
+
+/// What a run may read and write: the folders of its programs, what `--read` says, the output folder, and the folder of
+/// remembered results and of the store.
+fn running(fence: &mut Fence, common: &Common, files: &[PathBuf]) -> Option<Claim> {
+    fence.read.extend(files.iter().map(|file| folder_of(file)));
+    fence.read.extend(common.read.iter().flat_map(|place| with_blobs(place)));
+    for own in location().into_iter().chain([store::folder()]) {
+        // One that cannot be made is not used, and whoever needs it says so.
+        let _ = fs::create_dir_all(&own);
+        fence.write.push(own);
+    }
+    let claim = Claim::new(&common.out);
+    fence.write.push(common.out.clone());
+    fence.tidy.extend(claim.iter().flat_map(Claim::parents));
+    claim
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn made_folder_of(file: &Path) -> PathBuf {
+    let folder = folder_of(file);
+    let _ = fs::create_dir_all(&folder);
+    folder
+}
+
+/// The place, and where a snapshot of a Hugging Face cache keeps its bytes.
+fn with_blobs(place: &Path) -> Vec<PathBuf> {
+    let full = place.canonicalize().unwrap_or_else(|_| place.to_path_buf());
+    let snapshot = if full.is_dir() { full.as_path() } else { full.parent().unwrap_or(&full) };
+    let blobs =
+        snapshot.parent().filter(|parent| parent.ends_with("snapshots")).map(|parent| parent.with_file_name("blobs"));
+    [Some(place.to_path_buf()), blobs].into_iter().flatten().collect()
+}

@@ -1,0 +1,126 @@
+//! Where a program may read: below the folder of its script, and below those that the person named.
+//!
+//! A path is judged by where it ends after every link and every `..` is followed. What this says is said again by the
+//! kernel (`session::fence`), where there is one that can.
+
+use super::error::{Error, Result, code};
+use std::path::{Path, PathBuf};
+
+/// The folders below which inputs may lie, with links followed.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    roots: Vec<PathBuf>,
+    everywhere: bool,
+}
+
+impl Reach {
+    /// Below these folders, and at these files. What does not exist gives nothing.
+    pub fn below<'a>(places: impl IntoIterator<Item = &'a Path>) -> Reach {
+        let roots = places.into_iter().filter_map(|place| shown_folder(place).canonicalize().ok()).collect();
+        Reach { roots, everywhere: false }
+    }
+
+    /// Everything that the person may read: for files that the person named, and for tests of the kernel's fence.
+    pub fn everywhere() -> Reach {
+        Reach { roots: Vec::new(), everywhere: true }
+    }
+
+    /// The path with links followed, if it lies within reach. A path that leads nowhere is given as it is: whoever
+    /// opens it says so.
+    pub fn check(&self, path: &Path) -> Result<PathBuf> {
+        let Ok(full) = path.canonicalize() else { return self.missing(path) };
+        if self.holds(&full) {
+            return Ok(full);
+        }
+        let given = if full == lexical(path) { String::new() } else { format!(" (it is `{}`)", full.display()) };
+        let message = format!("`{}`{given} lies outside the folders that this run may read", path.display());
+        let folder = if full.is_dir() { full.clone() } else { full.parent().unwrap_or(&full).to_path_buf() };
+        Err(Error::new(code::FILE, message)
+            .note("may read", self.shown())
+            .help(format!("if the program is meant to read it, add --read {}", folder.display())))
+    }
+
+    fn holds(&self, full: &Path) -> bool {
+        self.everywhere || self.roots.iter().any(|root| full.starts_with(root))
+    }
+
+    /// Whether a file exists outside is not told either.
+    fn missing(&self, path: &Path) -> Result<PathBuf> {
+        let mut near = path;
+        while let Some(parent) = near.parent() {
+            if let Ok(full) = shown_folder(parent).canonicalize() {
+                return if self.holds(&full) { Ok(path.to_path_buf()) } else { self.check(parent) };
+            }
+            near = parent;
+        }
+        Ok(path.to_path_buf())
+    }
+
+    fn shown(&self) -> String {
+        let names: Vec<String> = self.roots.iter().map(|root| root.display().to_string()).collect();
+        if names.is_empty() { "nothing".to_string() } else { names.join(", ") }
+    }
+}
+
+/// An empty path is the current folder.
+fn shown_folder(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
+/// The path without `.` and `..`, from the root.
+fn lexical(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut plain = PathBuf::new();
+    for part in whole.components() {
+        match part {
+            std::path::Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn links_and_dots_are_followed_before_the_judgment() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir_all(path("inside/deep")).unwrap();
+        fs::write(path("secret"), b"s").unwrap();
+        fs::write(path("inside/a"), b"a").unwrap();
+        symlink(path("secret"), path("inside/leak")).unwrap();
+        symlink(path("inside/a"), path("inside/deep/fine")).unwrap();
+        let inside = path("inside");
+        let reach = Reach::below([inside.as_path()]);
+        for good in ["inside/a", "inside/deep/../a", "inside/deep/fine", "inside/missing"] {
+            assert!(reach.check(&path(good)).is_ok(), "{good}");
+        }
+        for bad in ["secret", "inside/../secret", "inside/leak", "inside/../missing", "missing/secret"] {
+            let error = reach.check(&path(bad)).unwrap_err();
+            assert_eq!(error.code, code::FILE, "{bad}");
+            assert!(error.help.unwrap().contains("--read"), "{bad}");
+        }
+        assert!(reach.check(Path::new("/etc/passwd")).is_err());
+        assert!(Reach::everywhere().check(&path("secret")).is_ok());
+        let wider = path("secret");
+        assert!(Reach::below([inside.as_path(), wider.as_path()]).check(&path("inside/leak")).is_ok());
+    }
+
+    #[test]
+    fn a_folder_is_not_taken_for_another_whose_name_begins_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir_all(path("data")).unwrap();
+        fs::create_dir_all(path("data2")).unwrap();
+        fs::write(path("data2/x"), b"x").unwrap();
+        let data = path("data");
+        assert!(Reach::below([data.as_path()]).check(&path("data2/x")).is_err());
+    }
+}
