@@ -38,7 +38,7 @@ long: build
 results: build
 	@.ci/smollm2
 	@.ci/minilm
-	$(BINARY) verify --out out/results $(filter-out %/measure.exp %/features.exp %/pairs.exp,$(wildcard docs/results/*.exp))
+	$(BINARY) verify --read examples --out out/results $(filter-out %/measure.exp %/features.exp %/pairs.exp,$(wildcard docs/results/*.exp))
 
 # Pages in headless Chromium: the Debian packages chromium and chromium-driver.
 browser: build

@@ -111,7 +111,7 @@ fn files_that_are_not_there_or_are_not_files() {
         ("file(\"absent.npy\")", "R008", "there is no file", &["absent.npy", "a.exp:2"]),
         ("file(\"data\")", "R008", "is a folder", &["data"]),
         ("file(\"empty.npy\")", "R008", "is empty", &[]),
-        ("file(\"/dev/zero\")", "R008", "device", &[]),
+        ("file(\"/dev/zero\")", "R008", "outside", &["/dev/zero", "--read"]),
         ("file(\"other.npy\", sha256: \"00\")", "R009", "other.npy", &["00"]),
     ];
     for (input, code, message, words) in cases {
@@ -119,6 +119,8 @@ fn files_that_are_not_there_or_are_not_files() {
         let output = folder.run(&["run", "a.exp"]);
         refused(&output, 1, code, &[&[*message], *words].concat());
     }
+    folder.script(format!("axis a\ninput x = file(\"/dev/zero\")\n{READ_NPY}\n"));
+    refused(&folder.run(&["run", "--read", "/dev", "a.exp"]), 1, "R008", &["device"]);
     let wrong = "0".repeat(64);
     folder.script(format!("axis a\ninput x = file(\"other.npy\", sha256: \"{wrong}\")\n{READ_NPY}\n"));
     refused(&folder.run(&["run", "a.exp"]), 1, "R009", &["input `x`", "other.npy", &wrong, "locus bless"]);
@@ -183,7 +185,7 @@ fn a_model_with_a_wrong_configuration() {
     let folder = Folder::new();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models/learned");
     let config = fs::read_to_string(data.join("config.json")).unwrap();
-    let model = data.join("model.safetensors");
+    let (model, models) = (data.join("model.safetensors"), data.display().to_string());
     folder.script(format!(
         "use std.models.gpt2\ninput w = file(\"{}\")\ninput c = file(\"config.json\")\nlet gpt = gpt2.load(w, c)\n\
          axis batch = 1\naxis pos = 4\nlet t = [b in batch, p in pos => index[vocab](int(p))]\n\
@@ -191,12 +193,12 @@ fn a_model_with_a_wrong_configuration() {
         model.display()
     ));
     folder.file("config.json", &config);
-    let good = folder.run(&["run", "a.exp"]);
+    let good = folder.run(&["run", "--read", &models, "a.exp"]);
     assert_eq!(good.status.code(), Some(0), "{}", String::from_utf8_lossy(&good.stderr));
     let changed = |from: &str, to: &str| {
         assert!(config.contains(from), "{config}");
         folder.file("config.json", config.replace(from, to));
-        folder.run(&["run", "a.exp"])
+        folder.run(&["run", "--read", &models, "a.exp"])
     };
     refused(&changed("\"n_head\"", "\"heads\""), 1, "R008", &["input `c`", "`n_head`"]);
     let layers = config.split("\"n_layer\": ").nth(1).unwrap().split([',', '\n', '}']).next().unwrap();

@@ -15,17 +15,17 @@ pub fn around(command: &Command) -> Option<Claim> {
     let (mut fence, mut claim) = (Fence::default(), None);
     match command {
         Command::Run(args) => {
-            claim = running(&mut fence, &args.shown.common, std::slice::from_ref(&args.shown.file));
+            claim = running(&mut fence, &args.shown.common, std::slice::from_ref(&args.shown.file), true);
             let file = args.profile.as_deref().filter(|file| *file != Path::new("-"));
             fence.write.extend(file.map(folder_of));
         }
         Command::Report(args) => {
-            claim = running(&mut fence, &args.shown.common, std::slice::from_ref(&args.shown.file));
+            claim = running(&mut fence, &args.shown.common, std::slice::from_ref(&args.shown.file), true);
             fence.write.extend(args.to.as_deref().map(made_folder_of));
         }
-        Command::Verify(args) => claim = running(&mut fence, &args.common, &args.files),
+        Command::Verify(args) => claim = running(&mut fence, &args.common, &args.files, args.remembered),
         Command::Bless(args) => {
-            claim = running(&mut fence, &args.common, std::slice::from_ref(&args.file));
+            claim = running(&mut fence, &args.common, std::slice::from_ref(&args.file), args.remembered);
             fence.write.push(folder_of(&args.file));
         }
         Command::Plan(args) => {
@@ -34,6 +34,11 @@ pub fn around(command: &Command) -> Option<Claim> {
         Command::Check(args) => fence.read.extend(args.files.iter().map(|file| folder_of(file))),
         Command::Dump(args) => fence.read.push(folder_of(&args.file)),
         Command::Inspect { path } => fence.read.extend(with_blobs(path)),
+        Command::Convert(args) => {
+            fence.read.extend(with_blobs(&args.from));
+            let nearest = args.to.ancestors().skip(1).find(|folder| folder.is_dir());
+            fence.write.push(nearest.unwrap_or(Path::new(".")).to_path_buf());
+        }
         Command::Tokenize(args) => fence.read.extend(with_blobs(&args.tokenizer)),
         // What a person types, and what reads and writes nothing of a stranger's.
         _ => return None,
@@ -44,10 +49,10 @@ pub fn around(command: &Command) -> Option<Claim> {
 
 /// What a run may read and write: the folders of its programs, what `--read` says, the output folder, and the folder of
 /// remembered results and of the store.
-fn running(fence: &mut Fence, common: &Common, files: &[PathBuf]) -> Option<Claim> {
+fn running(fence: &mut Fence, common: &Common, files: &[PathBuf], remembers: bool) -> Option<Claim> {
     fence.read.extend(files.iter().map(|file| folder_of(file)));
     fence.read.extend(common.read.iter().flat_map(|place| with_blobs(place)));
-    for own in location().into_iter().chain([store::folder()]) {
+    for own in location().filter(|_| remembers).into_iter().chain([store::folder()]) {
         // One that cannot be made is not used, and whoever needs it says so.
         let _ = fs::create_dir_all(&own);
         fence.write.push(own);

@@ -29,7 +29,9 @@ pub fn run(path: &Path, engine: EngineKind, set: &[(&str, &str)]) -> Ran {
     let script = read_script(path).unwrap_or_else(|fault| panic!("{}: {}", path.display(), fault.message));
     let world = BufferWorld::default();
     let overrides: BTreeMap<String, String> = set.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
-    let settings = Settings { engine, overrides, folder: script.folder(), ..Settings::default() };
+    // Models and texts of the examples serve tests too.
+    let read = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
+    let settings = Settings { engine, overrides, folder: script.folder(), read, ..Settings::default() };
     let loader = DiskLoader::new(&script.folder());
     let mut session = Session::new(Box::new(loader), settings, Output::buffer(&world));
     // Item by item, so that every value is left to be compared.

@@ -89,13 +89,13 @@ pub fn convert(
 
     let beside = Beside::of(from, format);
     let write = writing(from, format, &beside.metadata);
-    let mut lines = run("write", &write, work.path(), interrupt)?;
+    let mut lines = run("write", &write, work.path(), from, interrupt)?;
     lines.extend(beside.left_out.iter().cloned());
     let made = work.path().join(PART);
     beside.copy(from, &made).map_err(unwritable)?;
     // A file goes to the name that was asked for; a folder does too if the format is one.
     let made = format.file().map_or(made.clone(), |file| made.join(file));
-    lines.extend(run("check", &checking(from, &made), work.path(), interrupt)?);
+    lines.extend(run("check", &checking(from, &made), work.path(), from, interrupt)?);
     fs::create_dir_all(parent).and_then(|()| fs::rename(&made, to)).map_err(unwritable)?;
     Ok(lines)
 }
@@ -134,12 +134,19 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Runs one of the programs; what it printed. A fault is told without the program's text, which is not the person's.
-fn run(name: &str, text: &str, folder: &Path, interrupt: &Arc<AtomicBool>) -> Result<Vec<String>, Box<Diagnostic>> {
+/// Runs one of the programs in `folder`, which reads `from` too; what it printed. A fault is told without the program's text, which is not the person's.
+fn run(
+    name: &str,
+    text: &str,
+    folder: &Path,
+    from: &Path,
+    interrupt: &Arc<AtomicBool>,
+) -> Result<Vec<String>, Box<Diagnostic>> {
     let world = BufferWorld { folder: Some(OutputFolder::new(folder)), ..BufferWorld::default() };
-    let settings = Settings { engine: EngineKind::Interp, folder: folder.to_path_buf(), ..Settings::default() };
+    let (folder, read) = (folder.to_path_buf(), vec![from.to_path_buf()]);
+    let settings = Settings { engine: EngineKind::Interp, folder: folder.clone(), read, ..Settings::default() };
     let output = Output { interrupt: interrupt.clone(), ..Output::buffer(&world) };
-    let mut session = Session::new(Box::new(DiskLoader::new(folder)), settings, output);
+    let mut session = Session::new(Box::new(DiskLoader::new(&folder)), settings, output);
     session.enter(name, text).map_err(|failure| told(&failure))?;
     // What was written has another name in the end.
     Ok(world.text().lines().filter(|line| !line.starts_with("wrote ")).map(str::to_string).collect())
