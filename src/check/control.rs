@@ -141,6 +141,8 @@ impl Checker {
                     Val::Error
                 }
             },
+            // Without `else` the value of the body is nobody's.
+            (_, Val::Unit) => Val::Unit,
             _ => val.clone(),
         }
     }
