@@ -8,6 +8,7 @@ mod cli;
 mod convert;
 mod dump;
 mod fence;
+mod fmt;
 mod info;
 mod inspect;
 mod interrupt;
@@ -68,6 +69,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Bless(args) => run::bless(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Dump(args) => dump::dump(&args),
+        Command::Fmt(args) => fmt::fmt(&args),
         Command::Explain { code } => pages::explain(code.as_deref()),
         Command::Doc { name } => pages::doc(name.as_deref()),
         Command::Info { kernel } => info::info(kernel),

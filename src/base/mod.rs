@@ -4,6 +4,7 @@
 
 pub mod axis;
 pub mod diag;
+pub mod difference;
 pub mod kernel;
 pub mod markup;
 pub mod ops;

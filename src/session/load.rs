@@ -47,6 +47,16 @@ fn folder_of(path: &Path) -> PathBuf {
 
 /// Reads the script that a command names; the error says what was found instead and what to do.
 pub fn read_script(path: &Path) -> Result<Script, Diagnostic> {
+    let script = read_any_script(path)?;
+    if script.text.trim().is_empty() {
+        return Err(Diagnostic::plain(UNREADABLE, format!("`{}` is empty: there is nothing to run", script.name))
+            .help("a first program:  print(\"hello\")"));
+    }
+    Ok(script)
+}
+
+/// The same for commands that run nothing: an empty script is one too.
+pub fn read_any_script(path: &Path) -> Result<Script, Diagnostic> {
     let name = path.display().to_string();
     let text = read_text(path).map_err(|why| {
         let diagnostic = Diagnostic::plain(UNREADABLE, format!("cannot read `{name}`: {why}"));
@@ -55,10 +65,6 @@ pub fn read_script(path: &Path) -> Result<Script, Diagnostic> {
             None => diagnostic,
         }
     })?;
-    if text.trim().is_empty() {
-        return Err(Diagnostic::plain(UNREADABLE, format!("`{name}` is empty: there is nothing to run"))
-            .help("a first program:  print(\"hello\")"));
-    }
     Ok(Script { name, path: path.to_path_buf(), text })
 }
 

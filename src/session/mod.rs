@@ -13,6 +13,7 @@ pub mod folder;
 pub mod inspect;
 pub mod journal;
 pub mod limits;
+pub mod layout;
 pub mod load;
 pub mod machine;
 pub mod plan;

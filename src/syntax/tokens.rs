@@ -139,7 +139,7 @@ impl Cutter<'_> {
     }
 }
 
-fn number_length(text: &str) -> usize {
+pub(super) fn number_length(text: &str) -> usize {
     let digits = |from: usize| {
         let rest = text.get(from..).unwrap_or("");
         from + rest.find(|c: char| !(c.is_ascii_digit() || c == '_')).unwrap_or(rest.len())

@@ -1,5 +1,6 @@
 //! The commands and their options.
 
+mod fmt;
 mod values;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::session::EngineKind;
 use crate::session::convert::Format;
 use values::{age, memory, name_and_value, page, size, span};
+pub use fmt::FmtArgs;
 
 /// A small experiment language that asks where position lives in a transformer.
 #[derive(Parser, Debug)]
@@ -35,6 +37,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show a program at one stage of the compiler
     Dump(DumpArgs),
+    /// Lay out programs in one style, in place
+    Fmt(FmtArgs),
     /// Explain an error code
     Explain {
         /// A code such as E012; without one, all codes

@@ -6,6 +6,7 @@ mod compound;
 mod expr;
 mod item;
 mod literal;
+mod outline;
 mod report;
 mod stmt;
 mod ty;
@@ -18,6 +19,8 @@ use crate::base::span::{FileId, Span};
 use pest::Parser;
 use std::num::NonZeroUsize;
 use std::sync::Once;
+
+pub use outline::{Signs, same_tree, signs};
 
 #[derive(pest_derive::Parser)]
 #[grammar = "../grammar/exp.pest"]

@@ -1,0 +1,224 @@
+//! A text as tokens, comments among them, with where each stood. Together the tokens are the whole text but its blanks,
+//! so nothing can be lost between this and the end. Only texts that parse are cut.
+
+use crate::base::span::FileId;
+use crate::syntax::parse::{Signs, signs};
+use crate::syntax::scan::{is_word_char, scan};
+use crate::syntax::tokens::number_length;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Word,
+    Number,
+    /// A whole text with its holes.
+    Text,
+    Sign,
+    /// From `#` to the end of its line.
+    Comment,
+}
+
+/// What a sign is, where its characters alone do not say it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role {
+    Plain,
+    /// `<` and `>` that are brackets.
+    AngleOpen,
+    AngleClose,
+    /// `-` in front of a value.
+    Prefix,
+    /// The `]` of `@[..]`: an operator ends there, not a value.
+    ContractClose,
+}
+
+/// What stands before a token.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Break {
+    Nothing,
+    Line,
+    /// An empty line.
+    Blank,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Token<'a> {
+    pub kind: Kind,
+    pub role: Role,
+    pub text: &'a str,
+    pub breaks: Break,
+    /// The line end before it separates statements, fields or arms.
+    pub separates: bool,
+    /// Where it stood on its line, in characters, and how many blanks came before it on that line.
+    pub column: usize,
+    pub gap: usize,
+    /// A separator that the line end after it makes needless.
+    pub dropped: bool,
+}
+
+impl Token<'_> {
+    pub fn is(&self, sign: &str) -> bool {
+        self.kind != Kind::Text && self.text == sign
+    }
+
+    pub fn is_comment(&self) -> bool {
+        self.kind == Kind::Comment
+    }
+
+    pub fn opens(&self) -> bool {
+        self.kind == Kind::Sign && matches!(self.text, "(" | "[" | "{" | "@[")
+    }
+
+    pub fn closes(&self) -> bool {
+        self.kind == Kind::Sign && matches!(self.text, ")" | "]" | "}")
+    }
+
+    /// A comma or a semicolon.
+    pub fn separator(&self) -> bool {
+        matches!(self.text, "," | ";")
+    }
+
+    /// How wide it is where it is printed.
+    pub fn width(&self) -> usize {
+        if self.dropped { 0 } else { self.text.chars().count() }
+    }
+}
+
+/// Longest first.
+const SIGNS: &[&str] = &["..=", "|>", "->", "=>", "==", "!=", "<=", ">=", "+-", "..", "@[", "+=", "-=", "*=", "/="];
+
+pub(super) fn cut(text: &str) -> Vec<Token<'_>> {
+    let code = scan(FileId(0), text).text;
+    let mut cutter = Cutter { text, code: &code, signs: signs(text), found: Vec::new(), code_end: 0, open: Vec::new() };
+    let (mut at, mut line_start, mut ends) = (0, 0, 0);
+    while let Some(first) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        match first {
+            '\n' => {
+                ends += 1;
+                at += 1;
+                line_start = at;
+            }
+            ' ' | '\t' | '\r' | '\u{feff}' => at += first.len_utf8(),
+            _ => {
+                let before = text.get(line_start..at).unwrap_or("");
+                at += cutter.token(at, before, std::mem::take(&mut ends));
+            }
+        }
+    }
+    cutter.found
+}
+
+struct Cutter<'a, 'b> {
+    text: &'a str,
+    /// The text as the parser sees it: only line ends that mean something.
+    code: &'b str,
+    signs: Signs,
+    found: Vec<Token<'a>>,
+    /// The end of the last token that is no comment.
+    code_end: usize,
+    /// The square brackets that are open: does an operator end with it?
+    open: Vec<bool>,
+}
+
+impl<'a> Cutter<'a, '_> {
+    /// Takes the token at `at`, which has `before` before it on its line and `ends` line ends before that.
+    fn token(&mut self, at: usize, before: &str, ends: usize) -> usize {
+        let rest = &self.text[at..];
+        let (kind, length) = self.length(at, rest);
+        let text = &rest[..length];
+        let role = self.role(at, text);
+        let blank = before.chars().rev().take_while(|c| matches!(c, ' ' | '\t' | '\r')).count();
+        let breaks = match ends {
+            _ if self.found.is_empty() => Break::Nothing,
+            0 => Break::Nothing,
+            1 => Break::Line,
+            _ => Break::Blank,
+        };
+        let separates = self.code.get(self.code_end..at).is_some_and(|between| between.contains('\n'));
+        if kind != Kind::Comment {
+            self.code_end = at + length;
+        }
+        let text = if kind == Kind::Comment { text.trim_end() } else { text };
+        let column = before.chars().count();
+        self.found.push(Token { kind, role, text, breaks, separates, column, gap: blank, dropped: false });
+        length
+    }
+
+    fn length(&self, at: usize, rest: &str) -> (Kind, usize) {
+        let first = rest.chars().next().unwrap_or(' ');
+        match first {
+            '#' => (Kind::Comment, rest.find('\n').unwrap_or(rest.len())),
+            '"' => (Kind::Text, text_length(rest)),
+            _ if first.is_ascii_digit() => (Kind::Number, number_length(rest)),
+            _ if first.is_ascii_alphabetic() || first == '_' => {
+                (Kind::Word, rest.find(|c| !is_word_char(c)).unwrap_or(rest.len()))
+            }
+            // `let x: list<int>= y` has no `>=`.
+            _ if self.signs.closing.contains(&at) || self.signs.opening.contains(&at) => (Kind::Sign, 1),
+            _ => {
+                let sign = SIGNS.iter().find(|sign| rest.starts_with(**sign));
+                (Kind::Sign, sign.map_or(first.len_utf8(), |sign| sign.len()))
+            }
+        }
+    }
+
+    fn role(&mut self, at: usize, text: &str) -> Role {
+        match text {
+            "@[" | "[" => self.open.push(text == "@["),
+            "]" if self.open.pop() == Some(true) => return Role::ContractClose,
+            "<" if self.signs.opening.contains(&at) => return Role::AngleOpen,
+            ">" if self.signs.closing.contains(&at) => return Role::AngleClose,
+            "-" if self.signs.prefix.contains(&at) => return Role::Prefix,
+            _ => {}
+        }
+        Role::Plain
+    }
+}
+
+/// The length of a text with its quotes, and with the texts in its holes.
+fn text_length(rest: &str) -> usize {
+    let bytes = rest.as_bytes();
+    // What is open: a text (true), or a bracket inside a hole.
+    let mut open = vec![true];
+    let mut at = 1;
+    while let (Some(&in_text), Some(&byte)) = (open.last(), bytes.get(at)) {
+        let next = bytes.get(at + 1).copied();
+        at += 1;
+        match (in_text, byte, next) {
+            (true, b'\\', Some(_)) | (true, b'{', Some(b'{')) | (true, b'}', Some(b'}')) => at += 1,
+            (true, b'{', _) | (false, b'{', _) => open.push(false),
+            (true, b'"', _) | (false, b'}', _) => drop(open.pop()),
+            (false, b'"', _) => open.push(true),
+            _ => {}
+        }
+    }
+    // Ends after a quote, so at a character; a text that does not end is none that parses.
+    at.min(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> Vec<&str> {
+        cut(text).iter().map(|token| token.text).collect()
+    }
+
+    #[test]
+    fn texts_are_whole_and_comments_are_tokens() {
+        assert_eq!(texts("print(\"a {f(\"}\")} # é\") # é\n"), ["print", "(", "\"a {f(\"}\")} # é\"", ")", "# é"]);
+        assert_eq!(texts("let a = \"\\\"{{\""), ["let", "a", "=", "\"\\\"{{\""]);
+    }
+
+    #[test]
+    fn brackets_and_prefixes_are_told_from_operators() {
+        let roles = |text: &str| {
+            let found =
+                cut(text).iter().filter(|token| token.role != Role::Plain).map(|t| (t.text.to_string(), t.role));
+            found.collect::<Vec<_>>()
+        };
+        let angles =
+            |n| [[("<".to_string(), Role::AngleOpen)], [(">".to_string(), Role::AngleClose)]].concat().repeat(n);
+        assert_eq!(roles("let x: list<int>= y < z"), angles(1));
+        assert_eq!(roles("fn f<d>(x: int) -> bool { x > -1 - 2 }")[2..], [("-".to_string(), Role::Prefix)]);
+        assert_eq!(roles("let y = x @[d] w[d: 0]"), [("]".to_string(), Role::ContractClose)]);
+    }
+}
