@@ -4,11 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Lay out programs in one style, in place.
-///
-/// Spaces, indentation and empty lines become those of the style; line ends stay where they are, and lines over 120
-/// columns are broken where that is clear. Words, numbers, texts and comments are never touched, and a file that does not
-/// parse is left alone. docs/formatting.md shows the style.
+/// What to lay out, and what to do with the result.
 #[derive(Args, Clone, Debug)]
 pub struct FmtArgs {
     /// Write nothing: list what would change, and end with 1 if anything would

@@ -38,6 +38,10 @@ pub enum Command {
     /// Show a program at one stage of the compiler
     Dump(DumpArgs),
     /// Lay out programs in one style, in place
+    ///
+    /// Spaces, indentation and empty lines become those of the style. Line ends stay where they are; lines over 120 columns
+    /// are broken where that is clear. Words, numbers, texts and comments are never touched, and a file that does not
+    /// parse is left alone. Ends with 0; with 1 if --check finds something to change; with 2 if a file was left alone.
     Fmt(FmtArgs),
     /// Explain an error code
     Explain {

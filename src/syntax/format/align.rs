@@ -6,19 +6,16 @@ use super::lines::Line;
 use super::spacing::spaced;
 use std::collections::BTreeMap;
 
-/// The fewest spaces before a comment that ends a line.
-const BEFORE_COMMENT: usize = 2;
+/// Signs of claims: an expectation may stand below one of another kind.
+const CLAIMS: &[&str] = &["~", "≈", "in", "==", "!=", "<=", ">=", "<", ">"];
 
 /// The spaces before each token, those that start lines aside.
 pub(super) fn spaces(tokens: &[Token], lines: &[Line]) -> Vec<usize> {
     let mut spaces = vec![0; tokens.len()];
     for line in lines {
         for (before, at) in neighbours(tokens, line) {
-            spaces[at] = if tokens[at].is_comment() {
-                tokens[at].gap.max(BEFORE_COMMENT)
-            } else {
-                usize::from(spaced(&tokens[before], &tokens[at]))
-            };
+            let space = usize::from(spaced(&tokens[before], &tokens[at]));
+            spaces[at] = if tokens[at].is_comment() { before_comment(&tokens[at]) } else { space };
         }
     }
     let groups = groups(tokens, lines);
@@ -29,6 +26,11 @@ pub(super) fn spaces(tokens: &[Token], lines: &[Line]) -> Vec<usize> {
         }
     }
     spaces
+}
+
+/// How far a comment stands from its line is its author's choice.
+fn before_comment(comment: &Token) -> usize {
+    if comment.gap == 0 { 2 } else { comment.gap }
 }
 
 /// The tokens of a line that are printed, each with the one before it.
@@ -52,7 +54,10 @@ fn groups(tokens: &[Token], lines: &[Line]) -> BTreeMap<usize, usize> {
             above.remove(&line.bracket);
             comments.clear();
         }
-        if let Some(upper) = above.insert(line.bracket, line) {
+        // The end of a bracket does not part the lines around it, and neither does a comment.
+        let first = &tokens[line.tokens.start];
+        let counts = !first.closes() && !first.is_comment();
+        if let Some(upper) = Some(line).filter(|_| counts).and_then(|line| above.insert(line.bracket, line)) {
             pair_columns(tokens, upper, line, &mut found);
         }
         let last = line.tokens.end - 1;
@@ -77,7 +82,9 @@ fn pair_columns(tokens: &[Token], upper: &Line, lower: &Line, found: &mut BTreeM
         movable(upper).into_iter().map(|(before, at)| (tokens[at].column, (before, at))).collect();
     for (before, at) in movable(lower) {
         let Some(&(upper_before, upper)) = columns.get(&tokens[at].column) else { continue };
-        let alike = tokens[upper].text == tokens[at].text || tokens[upper_before].text == tokens[before].text;
+        let claims = CLAIMS.contains(&tokens[upper].text) && CLAIMS.contains(&tokens[at].text);
+        let same = tokens[upper].text == tokens[at].text || tokens[upper_before].text == tokens[before].text;
+        let alike = claims || same;
         if alike && tokens[upper].gap.max(tokens[at].gap) > 1 {
             let first = *found.entry(upper).or_insert(upper);
             found.insert(at, first);
@@ -85,12 +92,11 @@ fn pair_columns(tokens: &[Token], upper: &Line, lower: &Line, found: &mut BTreeM
     }
 }
 
-/// Moves the tokens of each group to the column of the one that is furthest right; says whether any moved.
+/// Moves the tokens of each group to the first column that all of them can reach; says whether any moved.
 fn align(tokens: &[Token], lines: &[Line], groups: &BTreeMap<usize, usize>, spaces: &mut [usize]) -> bool {
     let mut least: BTreeMap<usize, usize> = BTreeMap::new();
     for (at, first) in groups {
-        let fewest = if tokens[*at].is_comment() { BEFORE_COMMENT } else { 1 };
-        let gap = tokens[*at].gap.max(fewest);
+        let gap = if tokens[*at].is_comment() { before_comment(&tokens[*at]) } else { 1 };
         least.entry(*first).and_modify(|known| *known = gap.min(*known)).or_insert(gap);
     }
     let mut ends: Vec<(usize, usize)> = Vec::new();

@@ -26,6 +26,8 @@ pub(super) enum Role {
     AngleClose,
     /// `-` in front of a value.
     Prefix,
+    /// `..` between the bounds of an expectation.
+    Between,
     /// The `]` of `@[..]`: an operator ends there, not a value.
     ContractClose,
 }
@@ -85,9 +87,20 @@ impl Token<'_> {
 /// Longest first.
 const SIGNS: &[&str] = &["..=", "|>", "->", "=>", "==", "!=", "<=", ">=", "+-", "..", "@[", "+=", "-=", "*=", "/="];
 
+/// All tokens.
 pub(super) fn cut(text: &str) -> Vec<Token<'_>> {
+    cut_with(text, signs(text))
+}
+
+/// The comments alone; what the signs between them mean does not matter.
+pub(super) fn comments(text: &str) -> Vec<&str> {
+    let tokens = cut_with(text, Signs::default());
+    tokens.into_iter().filter(Token::is_comment).map(|token| token.text).collect()
+}
+
+fn cut_with(text: &str, signs: Signs) -> Vec<Token<'_>> {
     let code = scan(FileId(0), text).text;
-    let mut cutter = Cutter { text, code: &code, signs: signs(text), found: Vec::new(), code_end: 0, open: Vec::new() };
+    let mut cutter = Cutter { text, code: &code, signs, found: Vec::new(), code_end: 0, open: Vec::new() };
     let (mut at, mut line_start, mut ends) = (0, 0, 0);
     while let Some(first) = text.get(at..).and_then(|rest| rest.chars().next()) {
         match first {
@@ -166,6 +179,7 @@ impl<'a> Cutter<'a, '_> {
             "]" if self.open.pop() == Some(true) => return Role::ContractClose,
             "<" if self.signs.opening.contains(&at) => return Role::AngleOpen,
             ">" if self.signs.closing.contains(&at) => return Role::AngleClose,
+            ".." | "..=" if self.signs.bounds.contains(&at) => return Role::Between,
             "-" if self.signs.prefix.contains(&at) => return Role::Prefix,
             _ => {}
         }

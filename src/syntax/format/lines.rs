@@ -17,6 +17,7 @@ pub(super) struct Line {
 
 pub(super) fn lines(tokens: &mut [Token]) -> Vec<Line> {
     settle_line_ends(tokens);
+    open_braces(tokens);
     drop_separators(tokens);
     let next_code = next_code(tokens);
     let mut frames = Frames::new();
@@ -76,6 +77,32 @@ fn settle_line_ends(tokens: &mut [Token]) {
             breaks => breaks,
         };
         tokens[at].breaks = breaks;
+    }
+}
+
+/// Braces that hold a line end start with one and end with one.
+fn open_braces(tokens: &mut [Token]) {
+    // For each open bracket: where it is, and whether a line ends in it.
+    let mut open: Vec<(usize, bool)> = Vec::new();
+    let mut found = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        if let Some((_, broken)) = open.last_mut() {
+            *broken |= token.breaks != Break::Nothing;
+        }
+        if token.opens() {
+            open.push((at, false));
+        } else if token.closes()
+            && let Some((start, true)) = open.pop()
+            && token.is("}")
+        {
+            found.extend([start + 1, at]);
+        }
+    }
+    for at in found {
+        let comment_of_the_line = tokens[at].is_comment() && tokens[at].breaks == Break::Nothing;
+        if !comment_of_the_line {
+            tokens[at].breaks = tokens[at].breaks.max(Break::Line);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ mod split;
 use super::parse::{parse_program, same_tree};
 use crate::base::diag::Diagnostic;
 use crate::base::span::FileId;
-use cut::{Token, cut};
+use cut::{Token, comments, cut};
 use lines::Line;
 
 /// The text as it should be laid out, or what is wrong with it: a text with errors is not touched.
@@ -55,8 +55,4 @@ fn write_line(tokens: &[Token], line: &Line, spaces: &[usize], out: &mut String)
         out.push_str(tokens[at].text);
     }
     out.push('\n');
-}
-
-fn comments(text: &str) -> Vec<&str> {
-    cut(text).into_iter().filter(Token::is_comment).map(|token| token.text).collect()
 }

@@ -20,6 +20,7 @@ pub(super) fn spaced(before: &Token, after: &Token) -> bool {
     }
     match before.role {
         Role::AngleOpen | Role::Prefix => return false,
+        Role::Between => return true,
         Role::AngleClose => return !(after.is("(") || after.is("[")),
         _ => {}
     }
@@ -34,6 +35,7 @@ pub(super) fn spaced(before: &Token, after: &Token) -> bool {
 fn before_sign(before: &Token, after: &Token) -> Option<bool> {
     match (after.role, after.text) {
         (Role::AngleOpen | Role::AngleClose, _) => Some(false),
+        (Role::Between, _) => Some(true),
         (_, "," | ";" | ":" | ")" | "]" | ".") => Some(false),
         (_, "}") => Some(!before.is("{")),
         (_, ".." | "..=" | "(" | "[") if ends_value(before) => Some(false),

@@ -92,14 +92,14 @@ impl Line {
     }
 }
 
-/// A line end after each comma of a bracket that is broken already.
+/// Rows of elements in a bracket that is broken already: as many in each as fit.
 fn split_elements(tokens: &mut [Token], line: &Line, inside: Bracket) -> bool {
     if inside == Bracket::Top {
         return false;
     }
-    let commas: Vec<usize> = line.outside().filter(|&at| tokens[at].separator()).collect();
-    let inner = commas.iter().filter(|&&at| at + 1 < line.range.end && !tokens[at + 1].is_comment());
-    let places: Vec<usize> = inner.map(|at| at + 1).collect();
+    let ends: Vec<usize> = line.outside().filter(|&at| tokens[at].separator()).map(|at| at + 1).collect();
+    let mut places = fill(tokens, line.range.start, &ends, line.range.end, line.indentation);
+    places.retain(|&at| !tokens[at].is_comment());
     break_before(tokens, &places);
     !places.is_empty()
 }
@@ -182,15 +182,10 @@ fn own(tokens: &[Token], open: usize, close: usize) -> impl Iterator<Item = usiz
 }
 
 fn split_parts(tokens: &mut [Token], line: &Line, open: usize, close: usize) {
-    let separators: Vec<usize> = own(tokens, open, close).filter(|&at| tokens[at].separator()).collect();
-    let mut places = vec![open + 1];
-    if is_table(tokens, open, close) {
-        places.extend(fill(tokens, &separators, open, close, line.indentation + STEP));
-    } else {
-        places.extend(separators.iter().map(|at| at + 1));
-    }
-    places.push(close);
-    break_before(tokens, &places);
+    let ends: Vec<usize> = own(tokens, open, close).filter(|&at| tokens[at].separator()).map(|at| at + 1).collect();
+    let parts =
+        if is_table(tokens, open, close) { fill(tokens, open + 1, &ends, close, line.indentation + STEP) } else { ends };
+    break_before(tokens, &[vec![open + 1], parts, vec![close]].concat());
 }
 
 /// A list of numbers, names or texts, which is read better in full lines than with one on each.
@@ -199,14 +194,13 @@ fn is_table(tokens: &[Token], open: usize, close: usize) -> bool {
     tokens[open].is("[") && atoms.clone().all(|token| token.kind != Kind::Sign || matches!(token.text, "," | "-" | "."))
 }
 
-/// The elements that start a line when as many as fit stand on each.
-fn fill(tokens: &[Token], separators: &[usize], open: usize, close: usize, indentation: usize) -> Vec<usize> {
+/// The elements that start a line when as many as fit stand on each; `ends` are the places after their commas, and the
+/// last element ends at `end`.
+fn fill(tokens: &[Token], start: usize, ends: &[usize], end: usize, indentation: usize) -> Vec<usize> {
     let mut found = Vec::new();
-    let mut start = open + 1;
-    let ends = separators.iter().map(|at| at + 1).chain([close]);
-    let mut element = start;
-    for end in ends {
-        if element > start && indentation + width(tokens, start..end) > WIDTH {
+    let (mut start, mut element) = (start, start);
+    for end in ends.iter().copied().chain([end]) {
+        if element > start && element < end && indentation + width(tokens, start..end) > WIDTH {
             found.push(element);
             start = element;
         }

@@ -17,6 +17,8 @@ pub struct Signs {
     pub closing: BTreeSet<usize>,
     /// `-` in front of a value.
     pub prefix: BTreeSet<usize>,
+    /// `..` between the bounds of an expectation.
+    pub bounds: BTreeSet<usize>,
 }
 
 /// The signs of a text without errors.
@@ -33,6 +35,10 @@ pub fn signs(text: &str) -> Signs {
                 Rule::generics | Rule::list_ty => {
                     found.opening.extend(matched.find('<').map(|place| start + place));
                     found.closing.insert(start + matched.len().saturating_sub(1));
+                }
+                Rule::within => {
+                    let between = pair.into_inner().filter(|inner| inner.as_rule() == Rule::range_op);
+                    found.bounds.extend(between.map(|sign| piece.start + sign.as_span().start()));
                 }
                 _ => {}
             }
