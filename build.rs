@@ -1,5 +1,5 @@
-//! Writes the tables of texts that the binary carries: the standard library and the pages of `locus explain`; and
-//! a number for what the binary is built from.
+//! Writes the tables of texts that the binary carries: the standard library, the programs of its reference, and the pages
+//! of `locus explain`; and a number for what the binary is built from.
 //!
 //! Must never fail on a missing folder: a checkout without documentation still builds, with an empty table.
 
@@ -14,6 +14,8 @@ fn main() -> io::Result<()> {
     let target = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?).join("embedded.rs");
     let mut text = String::new();
     text.push_str(&table(&root, "STDLIB", "stdlib", "exp", "The standard library: `models.gpt2` and its text.")?);
+    text.push_str(&table(&root, "EXAMPLES", "docs/library", "exp", "A program that shows each module of it.")?);
+    text.push_str(&table(&root, "PROGRAMS", "examples", "exp", "The programs of `examples`.")?);
     text.push_str(&table(&root, "ERROR_PAGES", "docs/errors", "md", "The pages of `locus explain`, by code.")?);
     println!("cargo::rustc-env=LOCUS_BUILD={:016x}", fingerprint(&root)?);
     fs::write(target, text)

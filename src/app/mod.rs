@@ -71,7 +71,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Dump(args) => dump::dump(&args),
         Command::Fmt(args) => fmt::fmt(&args),
         Command::Explain { code } => pages::explain(code.as_deref()),
-        Command::Doc { name } => pages::doc(name.as_deref()),
+        Command::Doc(args) => pages::doc(&args),
         Command::Info { kernel } => info::info(kernel),
         Command::Inspect { path } => inspect::inspect(&path),
         Command::Tokenize(args) => tokenize::tokenize(&args),

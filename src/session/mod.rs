@@ -20,6 +20,7 @@ pub mod plan;
 pub mod profile;
 pub mod provenance;
 pub mod recall;
+pub mod reference;
 mod release;
 pub mod remember;
 pub mod report;

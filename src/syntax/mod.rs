@@ -7,6 +7,6 @@ pub mod format;
 pub mod parse;
 pub mod scan;
 pub mod slips;
-mod tokens;
+pub mod tokens;
 
 pub use tokens::words;

@@ -48,11 +48,8 @@ pub enum Command {
         /// A code such as E012; without one, all codes
         code: Option<String>,
     },
-    /// Show the documentation of a module or function of the standard library
-    Doc {
-        /// A name such as std.sae, sae.encode or softmax; without one, all modules
-        name: Option<String>,
-    },
+    /// Show the documentation of the standard library, or write it as pages for a browser
+    Doc(DocArgs),
     /// Show version, processor, BLAS kernel and threads
     Info {
         /// Only the kernel, as a value for OPENBLAS_CORETYPE
@@ -218,6 +215,16 @@ pub struct DumpArgs {
     #[arg(long, value_name = "NAME")]
     pub function: Option<String>,
     pub file: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct DocArgs {
+    /// Write the whole reference as pages into this folder; names are then files of your own modules, to be part of it
+    #[arg(long, value_name = "DIR")]
+    pub html: Option<PathBuf>,
+    /// Names such as std.sae, sae.encode or softmax; without one, all modules
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
 }
 
 #[derive(Args, Clone, Debug)]
