@@ -4,8 +4,6 @@ use std::fmt::Write;
 
 use super::names::Lead;
 use crate::base::markup::escaped;
-use crate::base::span::FileId;
-use crate::syntax::scan;
 use crate::syntax::tokens::{Kind, Token, tokens};
 
 /// The words that are reserved everywhere.
@@ -67,12 +65,6 @@ pub fn part(text: &str, code: &str, (start, end): (usize, usize), marks: &[Mark]
     out
 }
 
-/// Some code by itself.
-pub fn snippet(text: &str, marks: &[Mark]) -> String {
-    let code = scan::scan(FileId(0), text).text;
-    part(text, &code, (0, text.len()), marks)
-}
-
 /// White space and comments.
 fn between(out: &mut String, text: &str) {
     for piece in text.split_inclusive('\n') {
@@ -95,7 +87,9 @@ fn class(code: &str, cut: &[Token], at: usize) -> Option<&'static str> {
         Kind::Word => {
             let (word, before, after) = (text(Some(at)), text(at.checked_sub(1)), text(Some(at + 1)));
             let next = cut.get(at + 1).map_or(Kind::End, |token| token.kind);
-            let clause = matches!(next, Kind::Word | Kind::Text) || (after == "{" && word != "with") || (word == "vjp" && after == "(");
+            let clause = matches!(next, Kind::Word | Kind::Text)
+                || (after == "{" && word != "with")
+                || (word == "vjp" && after == "(");
             let keyword = RESERVED.contains(&word) || (CLAUSES.contains(&word) && clause);
             (keyword && before != ".").then_some("k")
         }
@@ -106,10 +100,16 @@ fn class(code: &str, cut: &[Token], at: usize) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::span::FileId;
+    use crate::syntax::scan;
+
+    fn snippet(text: &str) -> String {
+        part(text, &scan::scan(FileId(0), text).text, (0, text.len()), &[])
+    }
 
     #[test]
     fn words_texts_numbers_and_comments_are_told_apart() {
-        let shown = snippet("let fit = f(\"a {x:.1} < b\") # <b>\n## more\nfit p { k: 1.5 }", &[]);
+        let shown = snippet("let fit = f(\"a {x:.1} < b\") # <b>\n## more\nfit p { k: 1.5 }");
         let expected = "<span class=\"k\">let</span> fit = f(<span class=\"t\">&quot;a </span>{x:.<span class=\"n\">1</span>}<span class=\"t\"> &lt; b&quot;</span>) <span class=\"c\"># &lt;b&gt;</span>\n<span class=\"d\">## more</span>\n<span class=\"k\">fit</span> p { k: <span class=\"n\">1.5</span> }";
         assert_eq!(shown, expected);
     }
@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn the_text_is_what_it_was() {
         let text = "f(x,\n  # why\n  y) |> g # \u{e9} & \"q\"\n";
-        let plain: String = snippet(text, &[]).split('<').map(|part| part.split_once('>').map_or(part, |(_, rest)| rest)).collect();
+        let plain: String =
+            snippet(text).split('<').map(|part| part.split_once('>').map_or(part, |(_, rest)| rest)).collect();
         assert_eq!(plain, escaped(text));
     }
 }

@@ -19,7 +19,8 @@ pub fn write(folder: &Path, pages: &BTreeMap<String, String>) -> Result<(), Stri
         let shown = folder.join(name).display().to_string();
         move |error: io::Error| format!("cannot write `{shown}`: {error}")
     };
-    let lines: BTreeSet<(String, String)> = pages.iter().map(|(name, text)| (name.clone(), sha256(text.as_bytes()))).collect();
+    let lines: BTreeSet<(String, String)> =
+        pages.iter().map(|(name, text)| (name.clone(), sha256(text.as_bytes()))).collect();
     let both = before.union(&lines).cloned().collect();
     write_atomically(&folder.join(LIST), list(&both).as_bytes()).map_err(fault(LIST))?;
     for (name, text) in pages {
@@ -50,8 +51,11 @@ fn ours(folder: &Path) -> Result<BTreeSet<(String, String)>, String> {
         Err(error) => return Err(format!("cannot read the folder `{shown}`: {error}")),
     };
     let text = fs::read_to_string(folder.join(LIST)).unwrap_or_default();
-    let known: BTreeSet<(String, String)> =
-        text.lines().filter_map(|line| line.split_once("  ")).map(|(hash, name)| (name.to_string(), hash.to_string())).collect();
+    let known: BTreeSet<(String, String)> = text
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .map(|(hash, name)| (name.to_string(), hash.to_string()))
+        .collect();
     let mut found = BTreeSet::new();
     for entry in entries {
         let entry = entry.map_err(|error| format!("cannot read the folder `{shown}`: {error}"))?;
@@ -77,7 +81,8 @@ fn ours(folder: &Path) -> Result<BTreeSet<(String, String)>, String> {
 
 /// Is every line a hash and the name of a page?
 fn is_list(text: &str) -> bool {
-    let line = |line: &str| line.split_once("  ").is_some_and(|(hash, name)| hash.len() == 64 && name.ends_with(".html"));
+    let line =
+        |line: &str| line.split_once("  ").is_some_and(|(hash, name)| hash.len() == 64 && name.ends_with(".html"));
     text.lines().all(line)
 }
 

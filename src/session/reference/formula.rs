@@ -8,9 +8,24 @@ use std::fmt::Write;
 use crate::base::markup::escaped;
 
 const GREEK: &[(&str, &str)] = &[
-    ("alpha", "α"), ("beta", "β"), ("gamma", "γ"), ("delta", "δ"), ("eps", "ε"), ("epsilon", "ε"), ("eta", "η"),
-    ("theta", "θ"), ("kappa", "κ"), ("lambda", "λ"), ("mu", "μ"), ("pi", "π"), ("phi", "φ"), ("rho", "ρ"), ("sigma", "σ"),
-    ("tau", "τ"), ("Sigma", "Σ"), ("Delta", "Δ"),
+    ("alpha", "α"),
+    ("beta", "β"),
+    ("gamma", "γ"),
+    ("delta", "δ"),
+    ("eps", "ε"),
+    ("epsilon", "ε"),
+    ("eta", "η"),
+    ("theta", "θ"),
+    ("kappa", "κ"),
+    ("lambda", "λ"),
+    ("mu", "μ"),
+    ("pi", "π"),
+    ("phi", "φ"),
+    ("rho", "ρ"),
+    ("sigma", "σ"),
+    ("tau", "τ"),
+    ("Sigma", "Σ"),
+    ("Delta", "Δ"),
 ];
 /// Indices of indices of indices are shown as they were written.
 const DEEPEST: usize = 4;
@@ -35,7 +50,9 @@ impl Setter<'_> {
         while let Some(first) = rest.chars().next() {
             let length = match first {
                 '^' if !last.is_whitespace() => self.raised(rest),
-                _ if first.is_alphabetic() && !(last.is_alphanumeric() || last == '_' || last == '.') => self.word(rest),
+                _ if first.is_alphabetic() && !(last.is_alphanumeric() || last == '_' || last == '.') => {
+                    self.word(rest)
+                }
                 _ if first.is_alphanumeric() || first == '_' => self.plain(rest, run(rest)),
                 _ => self.sign(rest, last),
             };
@@ -70,7 +87,8 @@ impl Setter<'_> {
             return length + usize::from(after.starts_with(' '));
         }
         let index = after.strip_prefix('_').and_then(|after| Some((index(after)?, after)));
-        let Some((taken, after)) = index.filter(|(taken, after)| is_index(base, after.get(..*taken).unwrap_or(""))) else {
+        let Some((taken, after)) = index.filter(|(taken, after)| is_index(base, after.get(..*taken).unwrap_or("")))
+        else {
             let whole = run(rest);
             if whole > length {
                 return self.plain(rest, whole);
@@ -184,7 +202,10 @@ mod tests {
             ("sum_l n_l (m_l - m)^2", "∑<sub>l</sub> n<sub>l</sub> (m<sub>l</sub> − m)<sup>2</sup>"),
             ("W = Sigma_xx^(-1/2)", "W = Σ<sub>xx</sub><sup>−1/2</sup>"),
             ("x_hat = f W_dec + b_dec", "x\u{302} = f W<sub>dec</sub> + b<sub>dec</sub>"),
-            ("softmax(q_hat_x k_hat_x^T / sqrt(dhead))", "softmax(q\u{302}<sub>x</sub> k\u{302}<sub>x</sub><sup>T</sup> / √(dhead))"),
+            (
+                "softmax(q_hat_x k_hat_x^T / sqrt(dhead))",
+                "softmax(q\u{302}<sub>x</sub> k\u{302}<sub>x</sub><sup>T</sup> / √(dhead))",
+            ),
             ("n 2^-52, W^+ U", "n 2<sup>−52</sup>, W<sup>+</sup> U"),
             ("n_{c,doc}^2 <= 1", "n<sub>c,doc</sub><sup>2</sup> ≤ 1"),
             ("f_i |W_dec,i|, mu", "f<sub>i</sub> |W<sub>dec,i</sub>|, μ"),
@@ -196,7 +217,8 @@ mod tests {
 
     #[test]
     fn names_and_prose_stay() {
-        for text in ["half_width of it", "resid_pre, q, k", "x ^ y", "the sum of all, -1 is none", "l2_ratio", "r.mu_x"] {
+        for text in ["half_width of it", "resid_pre, q, k", "x ^ y", "the sum of all, -1 is none", "l2_ratio", "r.mu_x"]
+        {
             assert_eq!(set(text), text);
         }
         assert_eq!(set("a < b & <script>"), "a &lt; b &amp; &lt;script&gt;");

@@ -34,7 +34,10 @@ fn prose<'a>(module: &'a Module, names: &'a Names<'a>) -> Prose<'a> {
 }
 
 fn list(out: &mut String, id: &str, title: &str, modules: &[&Module], names: &Names) {
-    let _ = writeln!(out, "<section class=\"modules\" aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>\n<dl class=\"list\">");
+    let _ = writeln!(
+        out,
+        "<section class=\"modules\" aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>\n<dl class=\"list\">"
+    );
     for module in modules {
         let gist = prose(module, names).words(&module.gist());
         let _ = writeln!(
@@ -69,7 +72,13 @@ fn rows(modules: &[Module], names: &Names) -> Vec<Row> {
         let mut seen = BTreeSet::new();
         for axis in module.axes.iter().filter(|axis| seen.insert(axis.name.as_str())) {
             let address = format!("{}#{}", module.page(), axis_id(&axis.name));
-            rows.push(Row { name: axis.name.clone(), module: module.name.clone(), sort: "axis", address, gist: String::new() });
+            rows.push(Row {
+                name: axis.name.clone(),
+                module: module.name.clone(),
+                sort: "axis",
+                address,
+                gist: String::new(),
+            });
         }
     }
     rows.sort_by_key(|row| (row.name.to_lowercase(), row.module.clone(), row.sort));
@@ -101,10 +110,16 @@ fn all_papers(out: &mut String, modules: &[Module]) {
             }
         }
     }
-    out.push_str("<section class=\"modules\" aria-labelledby=\"every-paper\">\n<h2 id=\"every-paper\">Papers</h2>\n<ul>\n");
+    out.push_str(
+        "<section class=\"modules\" aria-labelledby=\"every-paper\">\n<h2 id=\"every-paper\">Papers</h2>\n<ul>\n",
+    );
     for (paper, targets) in all {
         let link = |target: &Target| {
-            let name = if target.sort == Sort::Module { target.module.clone() } else { format!("{}.{}", target.module, target.name) };
+            let name = if target.sort == Sort::Module {
+                target.module.clone()
+            } else {
+                format!("{}.{}", target.module, target.name)
+            };
             format!("<a href=\"{}\">{}</a>", escaped(&target.address(PAGE)), escaped(&name))
         };
         let named = targets.iter().map(link).collect::<Vec<_>>().join(", ");

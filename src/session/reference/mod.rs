@@ -45,7 +45,8 @@ impl Reference {
     /// The library, and `own` modules beside it.
     pub fn new(own: Vec<Module>) -> Reference {
         let library = embedded::STDLIB.iter().map(|(name, text)| Module::library(name, text));
-        let example = |(name, text): &(&str, &str)| (format!("std.{name}"), Module::program(&format!("{name}.exp"), text));
+        let example =
+            |(name, text): &(&str, &str)| (format!("std.{name}"), Module::program(&format!("{name}.exp"), text));
         let program = |(name, text): &(&str, &str)| Module::program(&format!("{}.exp", name.replace('.', "/")), text);
         Reference {
             modules: own.into_iter().chain(library).collect(),
@@ -72,7 +73,8 @@ impl Reference {
 /// Nothing is fetched, and only the page's own style and script are in force.
 fn policy(script: Option<&str>) -> String {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text.as_bytes()));
-    let script = script.map_or(String::new(), |script| format!("; script-src 'sha256-{}'", hash(&format!("\n{script}"))));
+    let script =
+        script.map_or(String::new(), |script| format!("; script-src 'sha256-{}'", hash(&format!("\n{script}"))));
     format!("default-src 'none'; style-src 'sha256-{}'{script}; base-uri 'none'", hash(&format!("\n{STYLE}")))
 }
 

@@ -105,8 +105,10 @@ impl<'a> Names<'a> {
         let cut = tokens(code);
         let mut found = Vec::new();
         for part in parts {
-            let inside: Vec<Token> = cut.iter().filter(|t| t.start >= part.start && t.end <= part.end).copied().collect();
-            let reader = Reader { names: self, module, code, told, part, bound: bound(part, code, &inside), tokens: &inside };
+            let inside: Vec<Token> =
+                cut.iter().filter(|t| t.start >= part.start && t.end <= part.end).copied().collect();
+            let reader =
+                Reader { names: self, module, code, told, part, bound: bound(part, code, &inside), tokens: &inside };
             found.extend(reader.read());
         }
         found
@@ -269,7 +271,9 @@ impl Reader<'_, '_, '_> {
         if before == "." {
             let (base, further) = (self.before(at, 2), self.before(at, 3));
             let module = self.names.called(self.module, base, self.told);
-            return module.filter(|_| further != "." && !self.bound.contains(base)).and_then(|m| Some((entry(m, word)?, 1)));
+            return module
+                .filter(|_| further != "." && !self.bound.contains(base))
+                .and_then(|m| Some((entry(m, word)?, 1)));
         }
         if word == "std" && after == "." {
             return self.path(at);
@@ -290,9 +294,8 @@ impl Reader<'_, '_, '_> {
     fn is_axis(&self, at: usize, among_axes: bool) -> bool {
         let (before, after) = (self.before(at, 1), self.text(at + 1));
         let declared = self.part.declares.is_none() && before == "like";
-        let bracketed = among_axes
-            && ["[", "@[", ",", "->", "("].contains(&before)
-            && ["]", ",", "->", ":", ")"].contains(&after);
+        let bracketed =
+            among_axes && ["[", "@[", ",", "->", "("].contains(&before) && ["]", ",", "->", ":", ")"].contains(&after);
         declared || bracketed || (before == "in" && ["=>", ","].contains(&after))
     }
 
@@ -326,7 +329,9 @@ mod tests {
         let axes = Module::library("axes", "axis pos\naxis head\n");
         let all = [core, stats, axes, module.clone()];
         let names = Names::new(&all);
-        let shown = |lead: Lead| (text[lead.start..lead.end].to_string(), format!("{} {}", lead.target.module, lead.target.name));
+        let shown = |lead: Lead| {
+            (text[lead.start..lead.end].to_string(), format!("{} {}", lead.target.module, lead.target.name))
+        };
         names.of_program(&module).into_iter().map(shown).collect()
     }
 
@@ -336,12 +341,20 @@ mod tests {
 
     #[test]
     fn functions_types_axes_and_modules_are_found() {
-        let text = "use std.stats\nuse std.stats: Pair\nfn f(x: Pair) { stats.mse(sum[pos](x)) + mean[head -> pos](x) }\n";
+        let text =
+            "use std.stats\nuse std.stats: Pair\nfn f(x: Pair) { stats.mse(sum[pos](x)) + mean[head -> pos](x) }\n";
         let found = leads(text);
         let expected = [
-            ("std.stats", "std.stats "), ("std.stats", "std.stats "), ("Pair", "std.stats Pair"), ("Pair", "std.stats Pair"),
-            ("mse", "std.stats mse"), ("sum", "std.core sum"), ("pos", "std.axes pos"), ("mean", "std.core mean"),
-            ("head", "std.axes head"), ("pos", "std.axes pos"),
+            ("std.stats", "std.stats "),
+            ("std.stats", "std.stats "),
+            ("Pair", "std.stats Pair"),
+            ("Pair", "std.stats Pair"),
+            ("mse", "std.stats mse"),
+            ("sum", "std.core sum"),
+            ("pos", "std.axes pos"),
+            ("mean", "std.core mean"),
+            ("head", "std.axes head"),
+            ("pos", "std.axes pos"),
         ];
         let expected: Vec<(String, String)> = expected.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
         assert_eq!(found, expected);

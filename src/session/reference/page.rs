@@ -62,8 +62,12 @@ impl Writer<'_> {
             return;
         }
         out.push_str("<section aria-labelledby=\"the-axes\">\n<h2 id=\"the-axes\">Axes</h2>\n<ul class=\"names\">\n");
+        let prose = self.prose(Vec::new());
         let mut seen = BTreeSet::new();
         for axis in self.module.axes.iter().filter(|axis| seen.insert(axis.name.clone())) {
+            if let Some(note) = self.module.note_above(axis.start) {
+                let _ = writeln!(out, "</ul>\n<p>{}</p>\n<ul class=\"names\">", prose.words(&note));
+            }
             let (name, line) = (escaped(&axis.name), self.module.line(axis.start));
             let like = axis.like.as_ref().map_or(String::new(), |like| format!(" like <code>{}</code>", escaped(like)));
             let (id, source) = (escaped(&axis_id(&axis.name)), escaped(&self.module.source_page()));
@@ -78,14 +82,19 @@ impl Writer<'_> {
         let line = self.module.line(entry.signature.0);
         let source = escaped(&self.module.source_page());
         let _ = writeln!(out, "<section{id} class=\"entry\">\n<h2><a href=\"#{name}\">{name}</a></h2>");
-        let _ = writeln!(out, "<pre class=\"signature\" tabindex=\"0\"><code>{}</code></pre>", self.signature(entry, first));
+        let _ = writeln!(
+            out,
+            "<pre class=\"signature\" tabindex=\"0\"><code>{}</code></pre>",
+            self.signature(entry, first)
+        );
         let own = self.module.items.iter().find(|part| part.start == entry.signature.0);
         let own = own.map_or(Vec::new(), |part| [part.generics.clone(), part.parameters.clone()].concat());
         *out += &self.prose(own).whole(entry.doc.as_deref().unwrap_or(""));
         *out += &shapes::table(self.module, entry, self.names);
         self.shown(out, &entry.name);
         self.users(out, &entry.name);
-        let _ = writeln!(out, "<p class=\"facts\"><a href=\"{source}#L{line}\">source, line {line}</a></p>\n</section>");
+        let _ =
+            writeln!(out, "<p class=\"facts\"><a href=\"{source}#L{line}\">source, line {line}</a></p>\n</section>");
     }
 
     /// The signature; the axes and elements that it is written for lead to where it names them first.
@@ -107,7 +116,8 @@ impl Writer<'_> {
         let (start, end) = entry.signature;
         let code = self.module.code.get(start..end).unwrap_or("");
         let cut = tokens(code);
-        let text = |at: Option<usize>| at.and_then(|at| cut.get(at)).and_then(|t| code.get(t.start..t.end)).unwrap_or("");
+        let text =
+            |at: Option<usize>| at.and_then(|at| cut.get(at)).and_then(|t| code.get(t.start..t.end)).unwrap_or("");
         let mut seen = BTreeSet::new();
         let mut marks = Vec::new();
         for (at, token) in cut.iter().enumerate() {
@@ -148,8 +158,10 @@ impl Writer<'_> {
             return;
         }
         let many = users.len() > MANY;
-        let items: Vec<String> = if many { by_module(&users) } else { users.iter().map(|user| self.user(user)).collect() };
-        let _ = writeln!(out, "<details class=\"users\">\n<summary>used {} times</summary>\n<ul class=\"names\">", users.len());
+        let items: Vec<String> =
+            if many { by_module(&users) } else { users.iter().map(|user| self.user(user)).collect() };
+        let count = if users.len() == 1 { "one place".to_string() } else { format!("{} places", users.len()) };
+        let _ = writeln!(out, "<details class=\"users\">\n<summary>used in {count}</summary>\n<ul class=\"names\">");
         for item in items {
             let _ = writeln!(out, "<li>{item}</li>");
         }
@@ -159,7 +171,8 @@ impl Writer<'_> {
     fn user(&self, user: &User) -> String {
         match user {
             User::Public(target) => {
-                let module = if target.module == self.module.name { String::new() } else { format!("{}.", target.module) };
+                let module =
+                    if target.module == self.module.name { String::new() } else { format!("{}.", target.module) };
                 let (address, name) = (escaped(&target.address(&self.module.page())), escaped(&target.name));
                 format!("<a href=\"{address}\"><code>{}{name}</code></a>", escaped(&module))
             }
@@ -181,7 +194,9 @@ impl Writer<'_> {
 
     fn papers(&self, out: &mut String) {
         let mut all: BTreeMap<Paper, Vec<&str>> = BTreeMap::new();
-        papers::named(self.module.doc.as_deref().unwrap_or("")).into_iter().for_each(|paper| drop(all.entry(paper).or_default()));
+        for paper in papers::named(self.module.doc.as_deref().unwrap_or("")) {
+            all.entry(paper).or_default();
+        }
         for entry in &self.module.entries {
             for paper in papers::named(entry.doc.as_deref().unwrap_or("")) {
                 all.entry(paper).or_default().push(&entry.name);

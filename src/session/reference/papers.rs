@@ -1,7 +1,17 @@
 //! The papers that documentation names: `Belrose et al. 2023, arXiv 2306.03819`, `Kingma and Ba 2015`.
 
 const MONTHS: &[&str] = &[
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -65,10 +75,15 @@ mod tests {
     #[test]
     fn authors_and_years_are_found() {
         let text = "LEACE (Belrose et al. 2023, arXiv 2306.03819) and ScreeNOT (Donoho, Gavish, Romanov 2023, arXiv\n2009.12297).\nAdam (Kingma and Ba 2015), after Gao et al. 2024. See Kott 2001; in January 2025 or 1024, Miller 1955). Kott 2001";
-        let shown: Vec<String> = named(text).into_iter().map(|p| format!("{} {}", p.shown, p.arxiv.unwrap_or_default())).collect();
+        let shown: Vec<String> =
+            named(text).into_iter().map(|p| format!("{} {}", p.shown, p.arxiv.unwrap_or_default())).collect();
         let expected = [
-            "Belrose et al. 2023 2306.03819", "Donoho, Gavish, Romanov 2023 2009.12297", "Kingma and Ba 2015 ", "Gao et al. 2024 ",
-            "Kott 2001 ", "Miller 1955 ",
+            "Belrose et al. 2023 2306.03819",
+            "Donoho, Gavish, Romanov 2023 2009.12297",
+            "Kingma and Ba 2015 ",
+            "Gao et al. 2024 ",
+            "Kott 2001 ",
+            "Miller 1955 ",
         ];
         assert_eq!(shown, expected);
     }

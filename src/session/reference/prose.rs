@@ -50,7 +50,9 @@ impl Prose<'_> {
         for event in TextMergeStream::new(Parser::new(text)) {
             match (event, &mut block) {
                 (Event::Text(text), Some((_, code))) => code.push_str(&text),
-                (Event::End(TagEnd::CodeBlock), _) => shown.extend(block.take().map(|(kind, code)| self.block(&kind, &code))),
+                (Event::End(TagEnd::CodeBlock), _) => {
+                    shown.extend(block.take().map(|(kind, code)| self.block(&kind, &code)))
+                }
                 (Event::Start(Tag::CodeBlock(kind)), _) => {
                     let kind = if let CodeBlockKind::Fenced(kind) = kind { kind.to_string() } else { String::new() };
                     block = Some((kind, String::new()));
@@ -189,7 +191,9 @@ fn rows(lines: &[String]) -> Vec<Vec<String>> {
         let last = rows.last_mut().and_then(|row| row.last_mut());
         match last {
             Some(last) if indent(line) >= least + 4 => *last += &format!(" {}", line.trim()),
-            _ => rows.push(line.trim().split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(String::from).collect()),
+            _ => rows.push(
+                line.trim().split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(String::from).collect(),
+            ),
         }
     }
     rows
@@ -215,16 +219,24 @@ mod tests {
 
     #[test]
     fn no_markup_comes_through() {
-        let html = shown("<script>alert(1)</script> <b>x</b> ![i](http://a/b.png) [j](javascript:f) `<i>` \n\n<div onclick=1>\n");
+        let html = shown(
+            "<script>alert(1)</script> <b>x</b> ![i](http://a/b.png) [j](javascript:f) `<i>` \n\n<div onclick=1>\n",
+        );
         for bad in ["<script", "<b>", "<img", "javascript", "<i>", "<div"] {
             assert!(!html.contains(bad), "{bad}: {html}");
         }
-        assert!(shown("see arXiv 2306.03819.").contains("<a href=\"https://arxiv.org/abs/2306.03819\">arXiv 2306.03819</a>."));
+        assert!(
+            shown("see arXiv 2306.03819.")
+                .contains("<a href=\"https://arxiv.org/abs/2306.03819\">arXiv 2306.03819</a>.")
+        );
     }
 
     #[test]
     fn code_is_lexed() {
         let html = shown("```exp\nlet y = sum[own](x)\n```\n");
-        assert!(html.contains("<span class=\"k\">let</span> y = <a href=\"std.core.html#sum\">sum</a>[own](x)"), "{html}");
+        assert!(
+            html.contains("<span class=\"k\">let</span> y = <a href=\"std.core.html#sum\">sum</a>[own](x)"),
+            "{html}"
+        );
     }
 }

@@ -171,6 +171,17 @@ impl Module {
         self.text.as_bytes().iter().take(place).filter(|&&byte| byte == b'\n').count() + 1
     }
 
+    /// The comment right above the line of a place.
+    pub fn note_above(&self, place: usize) -> Option<String> {
+        let above = self.text.get(..place)?;
+        let above = above.get(..above.rfind('\n')?)?;
+        let comment = |line: &&str| line.starts_with("# ") && !line.starts_with("# --");
+        let mut lines: Vec<&str> =
+            above.lines().rev().take_while(comment).map(|line| line.trim_start_matches("# ")).collect();
+        lines.reverse();
+        (!lines.is_empty()).then(|| lines.join(" "))
+    }
+
     /// The first sentence of what it says of itself.
     pub fn gist(&self) -> String {
         first_sentence(self.doc.as_deref().unwrap_or(""))
@@ -245,11 +256,15 @@ mod tests {
     fn what_is_public_is_read_with_its_signature() {
         let text = "## What it is for. More.\n\naxis day like pos\n\n## Twice `x`.\npub fn twice<r>(x: f32[..r]) -> f32[..r] {\n  inner(x)\n}\n\nfn inner(x) { 2.0 * x }\n";
         let module = Module::library("sums", text);
-        assert_eq!((module.gist().as_str(), module.short(), module.page().as_str()), ("What it is for.", "sums", "std.sums.html"));
+        assert_eq!(
+            (module.gist().as_str(), module.short(), module.page().as_str()),
+            ("What it is for.", "sums", "std.sums.html")
+        );
         assert_eq!(module.axes[0].like.as_deref(), Some("pos"));
         assert_eq!(module.entries.len(), 1);
         assert_eq!(module.slice(module.entries[0].signature), "pub fn twice<r>(x: f32[..r]) -> f32[..r]");
         assert_eq!(module.line(module.entries[0].signature.0), 6);
         assert!(module.declared.contains("inner"));
+        assert_eq!(Module::library("a", "# One\n# thing.\naxis b\n").note_above(20), Some("One thing.".to_string()));
     }
 }

@@ -25,7 +25,12 @@ pub fn table(module: &Module, entry: &Entry, names: &Names) -> String {
     function.params.iter().for_each(|parameter| shapes.row(&mut out, parameter, defaults));
     if let Some(ty) = &function.result {
         let last = if defaults { "<td></td>" } else { "" };
-        let _ = writeln!(out, "<tr><th scope=\"row\">gives</th><td>{}</td><td>{}</td>{last}</tr>", shapes.code(ty.span), shapes.axes(ty));
+        let _ = writeln!(
+            out,
+            "<tr><th scope=\"row\">gives</th><td>{}</td><td>{}</td>{last}</tr>",
+            shapes.code(ty.span),
+            shapes.axes(ty)
+        );
     }
     out.push_str("</tbody>\n</table></div>\n");
     out
@@ -46,7 +51,8 @@ impl Shapes<'_> {
         };
         let told = parameter.default.as_ref().map(|value| self.code(value.span)).unwrap_or_default();
         let last = if defaults { format!("<td>{told}</td>") } else { String::new() };
-        let _ = writeln!(out, "<tr><th scope=\"row\"><code>{name}</code></th><td>{what}</td><td>{shape}</td>{last}</tr>");
+        let _ =
+            writeln!(out, "<tr><th scope=\"row\"><code>{name}</code></th><td>{what}</td><td>{shape}</td>{last}</tr>");
     }
 
     fn code(&self, span: Span) -> String {
@@ -66,7 +72,8 @@ impl Shapes<'_> {
                 format!("{kind}over {}", listed(&over))
             }
             TyKind::Record(fields) => {
-                let names: Vec<String> = fields.iter().map(|(name, _)| format!("<code>{}</code>", escaped(&name.name))).collect();
+                let names: Vec<String> =
+                    fields.iter().map(|(name, _)| format!("<code>{}</code>", escaped(&name.name))).collect();
                 format!("a record of {}", listed(&names))
             }
             TyKind::List(_) => "any number of them".to_string(),
@@ -87,7 +94,8 @@ impl Shapes<'_> {
 
     fn axis(&self, name: &str, row: bool) -> String {
         let shown = format!("<code>{}</code>", escaped(name));
-        let made = self.function.generics.iter().find(|generic| generic.makes.as_ref().is_some_and(|made| made.name == name));
+        let made =
+            self.function.generics.iter().find(|generic| generic.makes.as_ref().is_some_and(|made| made.name == name));
         match (row, made) {
             (true, _) => format!("any axes <code>..{}</code>", escaped(name)),
             (false, Some(from)) => format!("{shown}, made of <code>{}</code>", escaped(&from.name.name)),

@@ -45,7 +45,9 @@ impl Used {
             });
         }
         for ((module, name), users) in &mut used.users {
-            users.retain(|user| !matches!(user, User::Public(target) if target.module == *module && target.name == *name));
+            users.retain(
+                |user| !matches!(user, User::Public(target) if target.module == *module && target.name == *name),
+            );
         }
         used
     }
@@ -87,7 +89,9 @@ fn is_import(module: &Module, part: &Part) -> bool {
 /// A statement with the comment behind it, and the lines below that say what it prints.
 fn with_output(text: &str, part: &Part) -> (usize, usize) {
     let mut end = text.get(part.end..).and_then(|rest| rest.find('\n')).map_or(text.len(), |line| part.end + line);
-    while let Some(line) = text.get(end + 1..).and_then(|rest| rest.lines().next()).filter(|line| line.starts_with("#>")) {
+    while let Some(line) =
+        text.get(end + 1..).and_then(|rest| rest.lines().next()).filter(|line| line.starts_with("#>"))
+    {
         end += 1 + line.len();
     }
     (part.start, end)
