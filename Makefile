@@ -6,7 +6,7 @@ DEMO := examples/positional_variance.exp
 DEMO_OUT := out/positional_variance
 LONG := $(addprefix examples/,positional_variance.exp offset_pair_kq.exp offset_pairs.exp offset_tokens.exp qk_pair_mask.exp relative_table.exp)
 
-.PHONY: demo smollm2 models test long check-full results browser bench build setup clean
+.PHONY: demo smollm2 models test long check-full results browser reference editors bench build setup clean
 
 demo: build
 	$(BINARY) run --out $(DEMO_OUT) $(DEMO)
@@ -48,6 +48,14 @@ browser: build
 	python3 tests/browser/report.py $(DEMO_OUT)/positional_variance.html docs/images/report.png
 	$(BINARY) report --quiet --out out/browser examples/relative_qk_dictionary.exp
 	python3 tests/browser/report.py out/browser/relative_qk_dictionary.html docs/images/pairs.png
+
+# Every module and function as pages: docs/reference.md.
+reference: build
+	$(BINARY) doc --html out/reference
+
+# The grammars of editors against every program; needs the command tree-sitter.
+editors: build
+	editors/tree-sitter-exp/check.sh
 
 # Everything at full size, for an idle machine and an hour.
 check-full: build

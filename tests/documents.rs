@@ -210,9 +210,14 @@ fn commands() -> Vec<(String, String)> {
 fn commands_of_the_documents_work() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_string_lossy().into_owned();
+    let pages = format!("{out}/pages");
     for (page, text) in commands() {
-        let words: Vec<&str> =
-            text.split(' ').skip(1).map(|w| if w == "FILE" { "examples/first_steps.exp" } else { w }).collect();
+        let filled = |word| match word {
+            "FILE" => "examples/first_steps.exp",
+            "DIR" => pages.as_str(),
+            word => word,
+        };
+        let words: Vec<&str> = text.split(' ').skip(1).map(filled).collect();
         // A command alone is the name of a page of help; the prompt waits for a person; a pattern means minutes.
         let alone = words.len() == 1 && !["info", "doc", "explain"].contains(&words[0]);
         let args: Vec<&str> = match words.as_slice() {

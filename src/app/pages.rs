@@ -72,7 +72,9 @@ fn html(folder: &Path, files: &[String]) -> u8 {
             }
         };
         let number = sources.add(script.name.clone(), script.text.clone());
-        match Module::own(&script.name, &script.text, script.path, number) {
+        // One file may be named in two ways.
+        let path = script.path.canonicalize().unwrap_or(script.path);
+        match Module::own(&script.name, &script.text, path, number) {
             Ok(module) => own.push(module),
             Err(found) => {
                 report_all(&found, &sources);

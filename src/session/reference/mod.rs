@@ -55,6 +55,22 @@ impl Reference {
         }
     }
 
+    /// The public functions of the library that no example and no program of `examples/` reaches, as `std.stats.mse`.
+    pub fn without_example(&self) -> Vec<String> {
+        let names = Names::new(&self.modules);
+        let shown: Vec<&Module> = self.examples.values().chain(&self.programs).collect();
+        let reached = used::reached(&names, &self.modules, &shown);
+        let mut missing = Vec::new();
+        for module in self.modules.iter().filter(|module| module.is_library()) {
+            for entry in module.entries.iter().filter(|entry| entry.function().is_some()) {
+                if !reached.contains(&(module.name.clone(), entry.name.clone())) {
+                    missing.push(format!("{}.{}", module.name, entry.name));
+                }
+            }
+        }
+        missing
+    }
+
     /// The pages by the names of their files.
     pub fn pages(&self) -> BTreeMap<String, String> {
         let names = Names::new(&self.modules);

@@ -101,6 +101,22 @@ impl<'a> Names<'a> {
         self.of_code(module, code, &[part], true)
     }
 
+    /// Which items of a module name which of its private ones.
+    pub fn private_uses(&self, module: &Module) -> Vec<(String, String)> {
+        let cut = tokens(&module.code);
+        let public = |name: &str| module.entries.iter().any(|entry| entry.name == name);
+        let mut found = Vec::new();
+        for part in &module.items {
+            for token in cut.iter().filter(|token| token.start >= part.start && token.end <= part.end) {
+                let word = module.code.get(token.start..token.end).unwrap_or("");
+                if module.declared.contains(word) && !public(word) {
+                    found.push((part.declares.clone().unwrap_or_default(), word.to_string()));
+                }
+            }
+        }
+        found
+    }
+
     fn of_code(&self, module: &Module, code: &str, parts: &[Part], told: bool) -> Vec<Lead> {
         let cut = tokens(code);
         let mut found = Vec::new();

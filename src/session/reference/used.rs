@@ -66,6 +66,30 @@ impl Used {
     }
 }
 
+/// What programs use, by themselves or through what they use: module and name.
+pub fn reached(names: &Names, modules: &[Module], programs: &[&Module]) -> BTreeSet<(String, String)> {
+    // What an item leads to, private items of its module too.
+    let mut uses: BTreeMap<(String, String), BTreeSet<(String, String)>> = BTreeMap::new();
+    for module in modules {
+        each(names, module, |key, part| {
+            let name = part.declares.clone().unwrap_or_default();
+            uses.entry((module.name.clone(), name)).or_default().insert(key);
+        });
+        for (name, private) in names.private_uses(module) {
+            uses.entry((module.name.clone(), name)).or_default().insert((module.name.clone(), private));
+        }
+    }
+    let mut open = Vec::new();
+    programs.iter().for_each(|program| each(names, program, |key, _| open.push(key)));
+    let mut found = BTreeSet::new();
+    while let Some(key) = open.pop() {
+        if found.insert(key.clone()) {
+            open.extend(uses.get(&key).into_iter().flatten().cloned());
+        }
+    }
+    found
+}
+
 fn each(names: &Names, module: &Module, mut found: impl FnMut((String, String), &Part)) {
     for lead in names.of_program(module).into_iter().filter(|lead| lead.target.sort == Sort::Entry) {
         if let Some(part) = module.items.iter().find(|part| part.start <= lead.start && lead.end <= part.end) {
