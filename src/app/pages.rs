@@ -6,7 +6,7 @@ use super::cli::DocArgs;
 use super::output::{complain, report_all, report_plain, say};
 use super::{OK, REFUSED};
 use crate::base::span::Sources;
-use crate::session::embedded::{ERROR_PAGES, STDLIB, error_page, std_module};
+use crate::session::embedded::{ERROR_PAGES, EXAMPLES, STDLIB, error_page, std_module};
 use crate::session::load::read_script;
 use crate::session::reference::read::{Entry, Module};
 use crate::session::reference::{Reference, folder};
@@ -61,32 +61,11 @@ pub fn doc(args: &DocArgs) -> u8 {
 
 /// The reference as pages, with a person's own modules.
 fn html(folder: &Path, files: &[String]) -> u8 {
-    let mut own: Vec<Module> = Vec::new();
-    let mut sources = Sources::default();
-    for file in files {
-        let script = match read_script(Path::new(file)) {
-            Ok(script) => script,
-            Err(diagnostic) => {
-                report_plain(&diagnostic);
-                return REFUSED;
-            }
-        };
-        let number = sources.add(script.name.clone(), script.text.clone());
-        // One file may be named in two ways.
-        let path = script.path.canonicalize().unwrap_or(script.path);
-        match Module::own(&script.name, &script.text, path, number) {
-            Ok(module) => own.push(module),
-            Err(found) => {
-                report_all(&found, &sources);
-                return REFUSED;
-            }
-        }
-    }
-    own.sort_by(|a, b| a.name.cmp(&b.name));
-    own.dedup_by(|a, b| a.path == b.path);
+    let Some(own) = own_modules(files) else { return REFUSED };
     let pages: Vec<String> = own.iter().map(Module::page).collect();
-    if let Some(twin) = pages.iter().enumerate().find(|(at, page)| pages[..*at].contains(page)) {
-        complain(&format!("error: two of the files would have the page `{}`: rename one of them", twin.1));
+    let twin = pages.iter().enumerate().find(|(at, page)| pages.iter().take(*at).any(|before| before == *page));
+    if let Some((_, page)) = twin {
+        complain(&format!("error: two of the files would have the page `{page}`: rename one of them"));
         return REFUSED;
     }
     let written = Reference::new(own).pages();
@@ -100,6 +79,24 @@ fn html(folder: &Path, files: &[String]) -> u8 {
             REFUSED
         }
     }
+}
+
+/// The modules in files, by name; nothing, and a message, where one cannot be read.
+fn own_modules(files: &[String]) -> Option<Vec<Module>> {
+    let mut own: Vec<Module> = Vec::new();
+    let mut sources = Sources::default();
+    for file in files {
+        let script = read_script(Path::new(file)).map_err(|diagnostic| report_plain(&diagnostic)).ok()?;
+        let number = sources.add(script.name.clone(), script.text.clone());
+        // One file may be named in two ways.
+        let path = script.path.canonicalize().unwrap_or(script.path);
+        let module = Module::own(&script.name, &script.text, path, number);
+        own.push(module.map_err(|found| report_all(&found, &sources)).ok()?);
+    }
+    own.sort_by(|a, b| (&a.path, &a.name).cmp(&(&b.path, &b.name)));
+    own.dedup_by(|a, b| a.path == b.path);
+    own.sort_by(|a, b| a.name.cmp(&b.name));
+    Some(own)
 }
 
 /// All entries of that name; used by the prompt too.
@@ -128,6 +125,10 @@ fn overview(module: &Module) -> String {
         if entry.doc.is_some() {
             text.push_str(&format!("    {}\n", entry.gist()));
         }
+    }
+    let name = module.name.trim_start_matches("std.");
+    if let Some((_, example)) = EXAMPLES.iter().find(|(known, _)| *known == name) {
+        text.push_str(&format!("\nAn example; what it prints stands behind `#>`:\n\n{example}"));
     }
     text.trim_end().to_string()
 }

@@ -188,6 +188,9 @@ fn group(text: &str) -> Option<usize> {
 /// Is it a letter with an index, rather than a name of a program?
 fn is_index(base: &str, index: &str) -> bool {
     let capitals = base.len() <= 4 && base.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    if base.len() > 1 && index.contains('_') {
+        return false;
+    }
     let single = index.len() == 1 && base.len() <= 7;
     base.len() == 1 || capitals || greek(base).is_some() || single || index.starts_with(['{', '(']) || base == "sum"
 }
@@ -217,8 +220,15 @@ mod tests {
 
     #[test]
     fn names_and_prose_stay() {
-        for text in ["half_width of it", "resid_pre, q, k", "x ^ y", "the sum of all, -1 is none", "l2_ratio", "r.mu_x"]
-        {
+        for text in [
+            "half_width of it",
+            "resid_pre, q, k",
+            "x ^ y",
+            "the sum of all, -1 is none",
+            "l2_ratio",
+            "r.mu_x",
+            "tau_after_content",
+        ] {
             assert_eq!(set(text), text);
         }
         assert_eq!(set("a < b & <script>"), "a &lt; b &amp; &lt;script&gt;");

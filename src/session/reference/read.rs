@@ -69,23 +69,23 @@ pub struct Part {
 
 impl Module {
     pub fn library(name: &str, text: &str) -> Module {
-        Module::read(&format!("std.{name}"), text, None).0
+        Module::read(&format!("std.{name}"), text, None)
     }
 
     /// A program that comes with the library.
     pub fn program(name: &str, text: &str) -> Module {
-        Module::read(name, text, None).0
+        Module::read(name, text, None)
     }
 
     /// A module of a person, or what is wrong with its text. `file` is the number of its text in messages.
     pub fn own(name: &str, text: &str, path: PathBuf, file: FileId) -> Result<Module, Vec<Diagnostic>> {
         let (_, errors) = parse::parse_program(file, text);
-        if errors.is_empty() { Ok(Module::read(name, text, Some(path)).0) } else { Err(errors) }
+        if errors.is_empty() { Ok(Module::read(name, text, Some(path))) } else { Err(errors) }
     }
 
-    fn read(name: &str, text: &str, path: Option<PathBuf>) -> (Module, Vec<Diagnostic>) {
+    fn read(name: &str, text: &str, path: Option<PathBuf>) -> Module {
         let file = FileId(0);
-        let (program, errors) = parse::parse_program(file, text);
+        let (program, _) = parse::parse_program(file, text);
         let mut module = Module {
             name: name.to_string(),
             text: text.to_string(),
@@ -99,7 +99,7 @@ impl Module {
             path,
         };
         program.items.into_iter().for_each(|item| module.take(item));
-        (module, errors)
+        module
     }
 
     fn take(&mut self, item: Item) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::{Names, Sort, Target};
+use super::names::{Lead, Names, Sort, Target};
 use super::read::{Module, Part};
 
 /// A place that uses something.
@@ -28,13 +28,13 @@ impl Used {
     pub fn new(names: &Names, modules: &[Module], examples: &BTreeMap<String, Module>, programs: &[Module]) -> Used {
         let mut used = Used::default();
         for module in modules {
-            each(names, module, |key, part| used.add(key, user(module, part)));
+            each(names.of_module(module), module, |key, part| used.add(key, user(module, part)));
         }
         for program in programs {
-            each(names, program, |key, _| used.add(key, User::Program(program.name.clone())));
+            each(&names.of_program(program), program, |key, _| used.add(key, User::Program(program.name.clone())));
         }
         for (module, example) in examples {
-            each(names, example, |key, part| {
+            each(&names.of_program(example), example, |key, part| {
                 if key.0 == *module && !is_import(example, part) {
                     let places = used.shown.entry(key).or_default();
                     let place = with_output(&example.text, part);
@@ -71,7 +71,7 @@ pub fn reached(names: &Names, modules: &[Module], programs: &[&Module]) -> BTree
     // What an item leads to, private items of its module too.
     let mut uses: BTreeMap<(String, String), BTreeSet<(String, String)>> = BTreeMap::new();
     for module in modules {
-        each(names, module, |key, part| {
+        each(names.of_module(module), module, |key, part| {
             let name = part.declares.clone().unwrap_or_default();
             uses.entry((module.name.clone(), name)).or_default().insert(key);
         });
@@ -80,7 +80,7 @@ pub fn reached(names: &Names, modules: &[Module], programs: &[&Module]) -> BTree
         }
     }
     let mut open = Vec::new();
-    programs.iter().for_each(|program| each(names, program, |key, _| open.push(key)));
+    programs.iter().for_each(|program| each(&names.of_program(program), program, |key, _| open.push(key)));
     let mut found = BTreeSet::new();
     while let Some(key) = open.pop() {
         if found.insert(key.clone()) {
@@ -90,10 +90,11 @@ pub fn reached(names: &Names, modules: &[Module], programs: &[&Module]) -> BTree
     found
 }
 
-fn each(names: &Names, module: &Module, mut found: impl FnMut((String, String), &Part)) {
-    for lead in names.of_program(module).into_iter().filter(|lead| lead.target.sort == Sort::Entry) {
+/// Each lead of a module to a function or type, with the item that it stands in.
+fn each(leads: &[Lead], module: &Module, mut found: impl FnMut((String, String), &Part)) {
+    for lead in leads.iter().filter(|lead| lead.target.sort == Sort::Entry) {
         if let Some(part) = module.items.iter().find(|part| part.start <= lead.start && lead.end <= part.end) {
-            found((lead.target.module, lead.target.name), part);
+            found((lead.target.module.clone(), lead.target.name.clone()), part);
         }
     }
 }
