@@ -3,6 +3,7 @@
 //! The only layer that prints, colors, and chooses exit codes. It computes nothing: every command is a few calls
 //! of `session`.
 
+mod bundle;
 mod cache;
 mod cli;
 mod convert;
@@ -67,6 +68,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Check(args) => run::check(&args),
         Command::Verify(args) => run::verify(&args),
         Command::Bless(args) => run::bless(&args),
+        Command::Bundle(args) => bundle::bundle(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Dump(args) => dump::dump(&args),
         Command::Fmt(args) => fmt::fmt(&args),

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, Shown, VerifyArgs};
 use super::output::{complain, report, report_all, report_plain, say, stdout_colors};
 use super::profile;
-use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, TERMINATED, interrupt};
+use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, TERMINATED, bundle, interrupt};
 use crate::base::diag::Diagnostic;
 use crate::check::Unit;
 use crate::rt::ctx::World;
 use crate::rt::kernels;
+use crate::session::explain::conditions;
 use crate::session::folder::OutputFolder;
 use crate::session::journal::SharedJournal;
 use crate::session::limits::{Limits, shown_time};
@@ -106,11 +107,14 @@ pub struct Ran {
 
 impl Ran {
     pub fn start(path: &Path, common: &Common, how: How) -> Result<Ran, Diagnostic> {
-        let script = read_script(path)?;
+        Ok(Ran::of(read_script(path)?, common, how))
+    }
+
+    pub fn of(script: Script, common: &Common, how: How) -> Ran {
         let mut session = session(common, &script.folder(), how);
         let start = Instant::now();
         let failure = session.run_script(&script).err();
-        Ok(Ran { session, script, failure, seconds: start.elapsed().as_secs_f64() })
+        Ran { session, script, failure, seconds: start.elapsed().as_secs_f64() }
     }
 
     /// Shows warnings and the failure, if any; the exit code so far.
@@ -132,32 +136,34 @@ impl Ran {
         code
     }
 
-    /// Writes the record of the run; what differs from the recorded run explains expectations that fail.
-    fn record(&self, common: &Common) -> Vec<String> {
-        if matches!(self.failure, Some(Failure::Check(_))) {
-            return Vec::new();
-        }
+    /// The record of the run, which is kept, and the recorded run that it is held against.
+    pub fn record(&self, common: &Common) -> (Record, Option<Record>) {
         let folder = OutputFolder::new(&common.out);
-        let record = provenance::record(&self.session, &self.script, self.seconds, self.failure.is_none());
-        let notes = Record::earlier(&folder, &self.script).map_or(Vec::new(), |earlier| record.differences(&earlier));
+        let mut record = provenance::record(&self.session, &self.script, self.seconds, self.failure.is_none());
+        let earlier = Record::earlier(&folder, &self.script);
+        record.follows(earlier.as_ref());
         if record.is_worth_keeping()
             && let Err(error) = record.write(&folder, &self.script)
         {
             complain(&format!("warning: no record of this run was kept: {}", error.message));
         }
-        notes
+        (record, earlier.map(|earlier| earlier.standard().clone()))
     }
 
     /// Keeps the record, and says what was remembered and which expectations do not hold.
     pub fn close(&self, common: &Common, loud: bool) {
-        let notes = self.record(common);
-        let verdict = verdicts::verdict(&self.session, &notes);
+        if matches!(self.failure, Some(Failure::Check(_))) {
+            return;
+        }
+        let (record, recorded) = self.record(common);
         if let (true, Some(saved)) = (loud, self.session.memory.tally.shown()) {
             complain(&saved);
         }
-        if loud && !verdict.is_good() {
-            complain(&format!("{} of {} expectations do not hold", verdict.failures.len(), verdict.judged));
-            notes.iter().for_each(|note| complain(&format!("  {note}")));
+        let (held, judged) = self.session.journal.tally();
+        if loud && held < judged {
+            complain(&format!("{} of {judged} expectations do not hold", judged - held));
+            let lines = conditions(&record, recorded.as_ref());
+            lines.iter().for_each(|(key, words)| complain(&format!("  {key:<8} {words}")));
         }
     }
 }
@@ -219,12 +225,15 @@ pub fn check(args: &CheckArgs) -> u8 {
 
 pub fn verify(args: &VerifyArgs) -> u8 {
     let mut worst = OK;
-    let show = Show { prints: false, expectations: true, progress: true, color: stdout_colors() };
+    if (args.unpack.is_some() || !args.inputs.is_empty()) && args.files.len() != 1 {
+        complain("error: --unpack and --input are for one bundle");
+        return REFUSED;
+    }
     for path in &args.files {
         say(&path.display().to_string());
-        let code = match Ran::start(path, &args.common, How::plain(show, if_asked(args.remembered))) {
-            Ok(ran) => verify_one(&ran, &args.common),
-            Err(diagnostic) => refuse(&diagnostic),
+        let code = match bundle::is_one(path) {
+            true => bundle::verify(path, args),
+            false => verify_script(path, args),
         };
         if matches!(code, INTERRUPTED | TERMINATED | CLOSED) {
             return code;
@@ -234,18 +243,37 @@ pub fn verify(args: &VerifyArgs) -> u8 {
     worst
 }
 
+/// Expectations are what is shown of a run that is judged.
+pub fn judging(remembered: bool) -> How {
+    let show = Show { prints: false, expectations: true, progress: true, color: stdout_colors() };
+    How::plain(show, if_asked(remembered))
+}
+
+fn verify_script(path: &Path, args: &VerifyArgs) -> u8 {
+    if args.unpack.is_some() || !args.inputs.is_empty() {
+        complain(&format!("error: `{}` is no bundle, and --unpack and --input are for bundles", path.display()));
+        return REFUSED;
+    }
+    match Ran::start(path, &args.common, judging(args.remembered)) {
+        Ok(ran) => judge(&ran, &args.common, None),
+        Err(diagnostic) => refuse(&diagnostic),
+    }
+}
+
 /// What judges a program computes it, unless the person says otherwise.
 fn if_asked(remembered: bool) -> Remember {
     if remembered { Remember::On } else { Remember::Off }
 }
 
-fn verify_one(ran: &Ran, common: &Common) -> u8 {
+/// The verdict on a program that has run, held against a recorded run: that of a bundle, else the one in the output folder.
+pub fn judge(ran: &Ran, common: &Common, recorded: Option<Record>) -> u8 {
     let code = ran.report();
     if code != OK {
         return code;
     }
-    let notes = ran.record(common);
-    let verdict = verdicts::verdict(&ran.session, &notes);
+    let (record, earlier) = ran.record(common);
+    let recorded = recorded.or(earlier);
+    let verdict = verdicts::verdict(&ran.session, &record, recorded.as_ref());
     for failure in &verdict.failures {
         report(failure, ran.session.sources());
     }
@@ -285,7 +313,8 @@ pub fn bless(args: &BlessArgs) -> u8 {
         }
     }
     // Blessing writes numbers, not claims: what cannot be repaired so is said.
-    let left = verdicts::verdict(&ran.session, &[]).failures.len() - repaired(&ran);
+    let (held, judged) = ran.session.journal.tally();
+    let left = judged - held - repaired(&ran);
     if left > 0 {
         complain(&format!("{left} expectations state a bound or a word and still do not hold"));
         return FAILED;

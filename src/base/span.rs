@@ -94,6 +94,15 @@ impl Sources {
         self.get(file).name.starts_with("std.")
     }
 
+    /// The other texts that are files, in the order in which they were added; modules of the library are none.
+    pub fn neighbours(&self, file: FileId) -> impl Iterator<Item = &Source> {
+        let texts = self.files.iter().enumerate().filter(move |(number, _)| *number != file.0 as usize);
+        texts.filter_map(|(_, entry)| match entry {
+            Entry::Text(source) if source.name.ends_with(".exp") => Some(source),
+            _ => None,
+        })
+    }
+
     pub fn len(&self) -> usize {
         self.files.len()
     }

@@ -51,8 +51,16 @@ impl World for Nowhere {
     fn expectation(&mut self, _: Expectation) {}
 }
 
+/// How far a number is from what was claimed of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Off {
+    pub by: f64,
+    /// What the claim allows, if it allows anything.
+    pub tolerance: Option<f64>,
+}
+
 /// The outcome of one line of an `expect` block.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Expectation {
     /// Which line: the number that the checker gave it (see `check::Checked::expectations`).
     pub number: usize,
@@ -61,6 +69,8 @@ pub struct Expectation {
     pub found: Option<f64>,
     /// As printed: `share = 0.1302, expected 0.1184 +- 0.0050`.
     pub shown: String,
+    /// Of a line that does not hold, where that is a number.
+    pub off: Option<Off>,
 }
 
 /// Why a run has to stop at its next step, if no person asked for it: a limit, as the error that the program ends with.

@@ -155,7 +155,7 @@ mod tests {
             value: Some(span_of(text, value)),
             tolerance: tolerance.map(|part| span_of(text, part)),
         };
-        let outcome = Expectation { number: 0, held: false, found: Some(found), shown: String::new() };
+        let outcome = Expectation { number: 0, held: false, found: Some(found), shown: String::new(), off: None };
         apply(text, number_edits(text, &[site], &[outcome])).0
     }
 

@@ -1,10 +1,18 @@
 //! The texts that the binary carries, in tables written by `build.rs`. Reads no files.
 
+use super::folder::sha256;
+
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// The text of `std.NAME`.
 pub fn std_module(name: &str) -> Option<&'static str> {
     STDLIB.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// The hash of the whole standard library: lines of `sha256  name`, as `sha256sum` would print them.
+pub fn library_hash() -> String {
+    let line = |(name, text): &(&str, &str)| format!("{}  std.{name}\n", sha256(text.as_bytes()));
+    sha256(STDLIB.iter().map(line).collect::<String>().as_bytes())
 }
 
 /// The page of an error code; the code may be written in lower case.

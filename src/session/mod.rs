@@ -4,9 +4,11 @@
 //! program text. It never prints: output goes through a `rt::ctx::World`, messages are returned as diagnostics.
 
 pub mod bless;
+pub mod bundle;
 pub mod convert;
 pub mod embedded;
 pub mod engines;
+pub mod explain;
 pub mod fault;
 pub mod fence;
 pub mod folder;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::embedded;
 use super::folder::{OutputFolder, sha256};
 use super::load::Script;
 use super::machine::Machine;
@@ -22,6 +23,9 @@ pub struct Record {
     pub expectations: Vec<Judged>,
     pub files: Vec<File>,
     pub run: Run,
+    /// The last run in which everything held, if this is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Box<Record>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +34,19 @@ pub struct Program {
     pub sha256: String,
     pub experiment: Option<String>,
     pub seed: Option<u64>,
+    /// The texts that it imports, in the order in which they were read.
+    #[serde(default)]
+    pub modules: Vec<Module>,
+    /// The hash of the standard library.
+    #[serde(default)]
+    pub library: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Module {
+    /// Relative to the program's folder.
+    pub name: String,
+    pub sha256: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -85,7 +102,14 @@ pub fn record(session: &Session, script: &Script, seconds: f64, finished: bool) 
         site.map_or(0, |site| session.sources().line_column(site.span).0)
     };
     Record {
-        program: Program { file: script.name.clone(), sha256: sha256(script.text.as_bytes()), experiment, seed },
+        program: Program {
+            file: script.name.clone(),
+            sha256: sha256(script.text.as_bytes()),
+            experiment,
+            seed,
+            modules: modules(session, script).map(|(name, text)| Module { name, sha256: sha256(text.as_bytes()) }).collect(),
+            library: embedded::library_hash(),
+        },
         machine: Machine::here(),
         engine: session.settings.engine.name().to_string(),
         inputs: session
@@ -115,7 +139,20 @@ pub fn record(session: &Session, script: &Script, seconds: f64, finished: bool) 
             remembered: session.memory.tally.recalled.clone(),
             resumed: session.memory.tally.resumed.clone(),
         },
+        held: None,
     }
+}
+
+/// The texts that a script imports, by name relative to its folder; those of the library come with the program.
+pub fn modules<'a>(session: &'a Session, script: &Script) -> impl Iterator<Item = (String, &'a str)> {
+    let folder = script.folder().display().to_string();
+    let folder = folder.trim_start_matches("./").trim_end_matches('/').to_string();
+    let inside = move |name: &str| {
+        let rest = name.strip_prefix(&folder).unwrap_or(name);
+        if folder == "." { name.to_string() } else { rest.trim_start_matches('/').to_string() }
+    };
+    let neighbours = session.sources().neighbours(session.file);
+    neighbours.map(move |source| (inside(&source.name), source.text.as_str()))
 }
 
 impl Record {
@@ -136,28 +173,20 @@ impl Record {
         serde_json::from_str(&text).ok()
     }
 
-    /// What differs between an earlier run and this one, for the message of an expectation that failed.
-    pub fn differences(&self, earlier: &Record) -> Vec<String> {
-        let mut found = Vec::new();
-        let (then, now) = (earlier.machine.shown(), self.machine.shown());
-        if then != now {
-            found.push(format!("machine  recorded: {then}   now: {now}"));
-        }
-        if earlier.machine.locus != self.machine.locus {
-            found.push(format!("locus    recorded: {}   now: {}", earlier.machine.locus, self.machine.locus));
-        }
-        if earlier.program.sha256 != self.program.sha256 {
-            found.push("program  changed since the recorded run".to_string());
-        }
-        for input in &self.inputs {
-            let before = earlier.inputs.iter().find(|other| other.name == input.name);
-            if let Some(before) = before.filter(|before| before.sha256 != input.sha256) {
-                let short = |hash: &str| hash.chars().take(8).collect::<String>();
-                let (then, now) = (short(&before.sha256), short(&input.sha256));
-                found.push(format!("input    {} recorded: {then}   now: {now}", input.name));
-            }
-        }
-        found
+    /// Did the program come to its end, and everything hold that it expects?
+    pub fn is_good(&self) -> bool {
+        self.run.finished && self.expectations.iter().all(|judged| judged.held)
+    }
+
+    /// The run that this record is to be held against: the last good one, if there was one.
+    pub fn standard(&self) -> &Record {
+        self.held.as_deref().filter(|_| !self.is_good()).unwrap_or(self)
+    }
+
+    /// Keeps what the last good run was, so that it can still be compared after a run in which something failed.
+    pub fn follows(&mut self, earlier: Option<&Record>) {
+        let last = earlier.map(Record::standard).filter(|last| last.is_good() && !self.is_good());
+        self.held = last.map(|last| Box::new(Record { held: None, ..last.clone() }));
     }
 }
 
@@ -166,17 +195,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_survive_a_round_trip_and_name_what_changed() {
-        let input = |hash: &str| Input { name: "w".into(), path: "w.bin".into(), sha256: hash.into(), bytes: 3 };
-        let before = Record { inputs: vec![input("aaaaaaaaaaaa")], ..Record::default() };
-        let text = serde_json::to_string(&before).unwrap();
-        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), before);
-        let mut now = before.clone();
-        assert!(now.differences(&before).is_empty());
-        now.inputs = vec![input("bbbbbbbbbbbb")];
-        now.machine.kernel = "Haswell".into();
-        let found = now.differences(&before);
-        assert_eq!(found.len(), 2);
-        assert!(found[1].contains("aaaaaaaa   now: bbbbbbbb"), "{found:?}");
+    fn records_survive_a_round_trip_and_those_of_older_versions_are_read() {
+        let input = Input { name: "w".into(), path: "w.bin".into(), sha256: "aa".into(), bytes: 3 };
+        let record = Record { inputs: vec![input], ..Record::default() };
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(!text.contains("\"held\""), "{text}");
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        let old = text.replace(",\"modules\":[],\"library\":\"\"", "");
+        assert_ne!(old, text);
+        assert_eq!(serde_json::from_str::<Record>(&old).unwrap(), record);
+    }
+
+    #[test]
+    fn a_good_run_is_kept_through_runs_that_fail() {
+        let run = |seconds: f64, held: bool| Record {
+            expectations: vec![Judged { held, ..Judged::default() }],
+            run: Run { finished: true, seconds, ..Run::default() },
+            ..Record::default()
+        };
+        let (good, mut second, mut third) = (run(1.0, true), run(2.0, false), run(3.0, false));
+        second.follows(Some(&good));
+        third.follows(Some(&second));
+        assert_eq!(third.standard(), &good);
+        let mut fourth = run(4.0, true);
+        fourth.follows(Some(&third));
+        assert_eq!(fourth.held, None);
+        let mut first = run(5.0, false);
+        first.follows(None);
+        assert_eq!(first.standard(), &first);
     }
 }

@@ -3,11 +3,15 @@
 use std::path::Path;
 
 use super::bless::{self, Change};
+use super::explain::{Lines, conditions, found_then};
 use super::folder::write_atomically;
 use super::load::Script;
+use super::provenance::{Judged, Record};
 use super::run::Session;
 use crate::base::diag::Diagnostic;
+use crate::rt::ctx::Expectation;
 use crate::rt::error::code;
+use crate::rt::format::significant;
 
 /// How a script fared.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,23 +28,48 @@ impl Verdict {
     }
 }
 
-/// The verdict on a script that has run.
-pub fn verdict(session: &Session, notes: &[String]) -> Verdict {
+/// The verdict on a script that has run: `now` is its record, `recorded` the one that it is held against.
+pub fn verdict(session: &Session, now: &Record, recorded: Option<&Record>) -> Verdict {
     let journal = session.journal.lock();
     let mut failures = Vec::new();
-    for outcome in journal.expectations.iter().filter(|outcome| !outcome.held) {
+    let failed = journal.expectations.iter().enumerate().filter(|(_, outcome)| !outcome.held);
+    for (place, outcome) in failed {
         let message = format!("an expectation does not hold: {}", outcome.shown);
         let mut diagnostic = match session.checker.expectations.get(outcome.number) {
             Some(site) => Diagnostic::error(code::ASSERT, site.span, message),
             None => Diagnostic::plain(code::ASSERT, message),
         };
-        for note in notes {
-            diagnostic = diagnostic.note("note", note.clone());
+        for (key, words) in numbers(outcome, found_then(now, recorded, place)) {
+            diagnostic = diagnostic.note(key, words);
         }
         failures.push(diagnostic);
     }
+    // They are the same for every line, so they are said once, where reading ends.
+    if let Some(last) = failures.last_mut() {
+        last.notes.extend(conditions(now, recorded));
+    }
     let judged = journal.expectations.len();
     Verdict { held: judged - failures.len(), judged, failures }
+}
+
+/// What was found, in this run and in the recorded one, and how far it is from what was claimed.
+fn numbers(outcome: &Expectation, then: Option<&Judged>) -> Lines {
+    let mut lines = Lines::new();
+    let Some(found) = outcome.found.filter(|found| found.is_finite()) else { return lines };
+    lines.push(("found", format!("{found}")));
+    if let Some(then) = then.and_then(|then| then.found) {
+        lines.push(("then", if then == found { "the same".to_string() } else { format!("{then}") }));
+    }
+    if let Some(off) = &outcome.off {
+        let times = match off.tolerance {
+            Some(tolerance) if tolerance > 0.0 => {
+                format!(", {} times the tolerance", significant(off.by / tolerance, 2))
+            }
+            _ => String::new(),
+        };
+        lines.push(("off by", format!("{}{times}", significant(off.by, 3))));
+    }
+    lines
 }
 
 /// Rewrites the script's numbers and missing hashes, and says which lines changed.

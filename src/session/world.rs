@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn verdicts_are_told_apart_without_color() {
-        let outcome = |held| Expectation { number: 0, held, found: Some(0.1), shown: "x = 0.1".to_string() };
+        let outcome = |held| Expectation { number: 0, held, found: Some(0.1), shown: "x = 0.1".to_string(), off: None };
         assert_eq!(verdict_line(&outcome(true), false), "holds   x = 0.1");
         assert_eq!(verdict_line(&outcome(false), false), "FAILS   x = 0.1");
         assert!(verdict_line(&outcome(false), true).contains("\x1b["));

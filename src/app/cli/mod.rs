@@ -1,6 +1,7 @@
 //! The commands and their options.
 
 mod fmt;
+mod bundle;
 mod values;
 
 use std::path::PathBuf;
@@ -8,10 +9,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use bundle::BundleArgs;
+pub use fmt::FmtArgs;
+
 use crate::session::EngineKind;
 use crate::session::convert::Format;
 use values::{age, memory, name_and_value, page, size, span};
-pub use fmt::FmtArgs;
 
 /// A small experiment language that asks where position lives in a transformer.
 #[derive(Parser, Debug)]
@@ -29,8 +32,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Run a program and write all that it says as one page for a browser
     Report(ReportArgs),
-    /// Run programs quietly; the exit code tells whether every expectation held
+    /// Run programs or bundles quietly; the exit code tells whether every expectation held
     Verify(VerifyArgs),
+    /// Run a program and put it, what it reads and what it found into one archive that others can verify
+    Bundle(BundleArgs),
     /// Run a program and write the numbers it found into its expectations
     Bless(BlessArgs),
     /// Show what a program will need (shapes, products, passes, memory) before anything of it runs
@@ -56,7 +61,7 @@ pub enum Command {
         #[arg(long)]
         kernel: bool,
     },
-    /// Show what a file or folder of a model, dictionary, tokens or tokenizer holds
+    /// Show what a file or folder of a model, dictionary, tokens or tokenizer holds, or a bundle
     Inspect {
         /// A file, or a folder in the layout of Hugging Face
         path: PathBuf,
@@ -179,6 +184,13 @@ pub struct VerifyArgs {
     /// Take results that an earlier run remembered
     #[arg(long)]
     pub remembered: bool,
+    /// Unpack the bundle into this new folder and leave it there
+    #[arg(long, value_name = "DIR")]
+    pub unpack: Option<PathBuf>,
+    /// Take this file or folder for an input that the bundle only describes
+    #[arg(long = "input", value_name = "NAME=PATH", value_parser = name_and_value)]
+    pub inputs: Vec<(String, String)>,
+    /// Programs, bundles, or folders of unpacked bundles
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
 }

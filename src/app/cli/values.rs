@@ -39,6 +39,17 @@ pub fn page(text: &str) -> Result<PathBuf, String> {
     }
 }
 
+/// A name for a bundle; a program or a model is not overwritten because of a slip.
+pub fn archive(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let known = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
+    match (known, path.is_dir()) {
+        (true, false) => Ok(path),
+        (_, true) => Err("it is a folder; give the bundle a name in it, such as results/analysis.zip".to_string()),
+        _ => Err("give the bundle a name that ends in .zip, such as results/analysis.zip".to_string()),
+    }
+}
+
 pub fn age(text: &str) -> Result<Duration, String> {
     duration(text).ok_or_else(|| "write it as a number of days or hours, such as 30d or 12h".to_string())
 }
@@ -77,6 +88,14 @@ mod tests {
         assert_eq!(page("results/a.html"), Ok(PathBuf::from("results/a.html")));
         for bad in ["analysis.exp", "weights.safetensors", "page", "html", ".", "src"] {
             assert!(page(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_bundle_is_called_one() {
+        assert_eq!(archive("results/a.zip"), Ok(PathBuf::from("results/a.zip")));
+        for bad in ["analysis.exp", "a.npz", "zip", ".", "src"] {
+            assert!(archive(bad).is_err(), "{bad}");
         }
     }
 

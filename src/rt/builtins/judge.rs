@@ -3,7 +3,7 @@
 //! NaN and infinity never hold, whatever the comparison says. A failed line is not a fault: it is told to the world,
 //! and the run goes on.
 
-use super::super::ctx::{Ctx, Expectation};
+use super::super::ctx::{Ctx, Expectation, Off};
 use super::super::error::Result;
 use super::super::format::{float, format_value, significant};
 use super::super::table::Builtin;
@@ -20,6 +20,8 @@ struct Verdict {
     held: bool,
     /// As in `share = 0.13, expected 0.12 +- 0.02`: the part after the `=`.
     words: String,
+    /// Of a line that does not hold.
+    off: Option<Off>,
 }
 
 /// expect_value(; number, op, words of the script, found, a, b)
@@ -35,7 +37,7 @@ fn expect_value(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value
         Value::Tensor(_) => format!("{shown} {}", verdict.words),
         _ => format!("{shown} = {}", verdict.words),
     };
-    ctx.world.expectation(Expectation { number, held: verdict.held, found: scalar(found), shown });
+    ctx.world.expectation(Expectation { number, held: verdict.held, found: scalar(found), shown, off: verdict.off });
     Ok(Vec::new())
 }
 
@@ -51,10 +53,25 @@ fn judge(args: &Args, op: &str, found: &Value) -> Result<Verdict> {
     if let Some(x) = scalar(found).filter(|x| !x.is_finite()) {
         let words =
             format!("{}, expected {expected} ({} never holds)", float(x), if x.is_nan() { "NaN" } else { "infinity" });
-        return Ok(Verdict { held: false, words });
+        return Ok(Verdict { held: false, words, off: None });
     }
     let held = holds(args, op, found)?;
-    Ok(Verdict { held, words: format!("{}, expected {expected}", found_shown(args, op, found, held)?) })
+    let off = if held { None } else { off(args, op, found)? };
+    Ok(Verdict { held, words: format!("{}, expected {expected}", found_shown(args, op, found, held)?), off })
+}
+
+/// How far a number that does not hold is from the nearest one that would, or from the center of a tolerance.
+fn off(args: &Args, op: &str, found: &Value) -> Result<Option<Off>> {
+    if matches!((found, op), (Value::Bool(_) | Value::Str(_), _) | (_, "!=")) {
+        return Ok(None);
+    }
+    let (Some(x), Some(a)) = (scalar(found), scalar(args.value(4))) else { return Ok(None) };
+    let (by, tolerance) = match (op, scalar(args.value(5))) {
+        ("~", _) => ((x - a).abs(), Some(tolerance(args)?)),
+        ("in" | "in=", Some(b)) => (if x < a { a - x } else { x - b }, None),
+        _ => ((x - a).abs(), None),
+    };
+    Ok(Some(Off { by, tolerance }).filter(|off| off.by.is_finite()))
 }
 
 /// Six digits say enough, unless they would tell another story than the number itself.
@@ -153,5 +170,6 @@ fn tensor_near(args: &Args, op: &str, found: &Tensor) -> Result<Verdict> {
     // NaN counts as farthest away.
     let worst = away.iter().fold(0.0f64, |worst, &x| if x.is_nan() || x > worst { x } else { worst });
     let far = if worst.is_nan() { "NaN".to_string() } else { significant(worst, 6) };
-    Ok(Verdict { held, words: format!("is at most {far} away, expected {}", significant(tolerance, 6)) })
+    let off = Some(Off { by: worst, tolerance: Some(tolerance) }).filter(|off| !held && off.by.is_finite());
+    Ok(Verdict { held, words: format!("is at most {far} away, expected {}", significant(tolerance, 6)), off })
 }

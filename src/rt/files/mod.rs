@@ -138,7 +138,7 @@ fn wrong_hash(path: &Path, name: &str, expected: &str, found: &str) -> Error {
     Error::new(code::HASH, message)
         .note("found", found)
         .note("needed", expected)
-        .help("if the file was meant to change, run `locus bless`")
+        .help("if the file was meant to change, remove the hash and run `locus bless`")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -232,7 +232,7 @@ pub(crate) mod tests {
         assert_eq!(error.code, "R009");
         assert_eq!(error.notes[0], ("found", right.to_lowercase()));
         assert_eq!(error.notes[1], ("needed", wrong));
-        assert_eq!(error.help.unwrap(), "if the file was meant to change, run `locus bless`");
+        assert_eq!(error.help.unwrap(), "if the file was meant to change, remove the hash and run `locus bless`");
     }
 
     #[test]
