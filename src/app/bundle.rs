@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::cli::{BundleArgs, Common, VerifyArgs};
-use super::output::{complain, report, report_all, report_plain, say};
+use super::output::{complain, report, report_all, report_plain, say, temporary};
 use super::run::{How, Ran, judge, judging, prepared, refuse};
 use super::{FAILED, OK, REFUSED, interrupt};
 use crate::base::span::Sources;
@@ -117,11 +117,17 @@ pub fn is_one(path: &Path) -> bool {
 
 pub fn verify(path: &Path, args: &VerifyArgs) -> u8 {
     let (_, flag) = listening();
-    let unpacked = match ready(path, args, &flag) {
-        Ok(unpacked) => unpacked,
-        Err(code) => return code,
+    let code = match ready(path, args, &flag) {
+        Ok(unpacked) => verify_unpacked(path, args, &unpacked, &flag),
+        Err(code) => code,
     };
+    temporary(None);
+    code
+}
+
+fn verify_unpacked(path: &Path, args: &VerifyArgs, unpacked: &Unpacked, flag: &AtomicBool) -> u8 {
     let manifest = &unpacked.checked.manifest;
+    say(&format!("{}: a sound bundle, identity {}", path.display(), manifest.identity()));
     if let Err(faults) = bundles::check(manifest, &unpacked.root) {
         report_all(&faults, &Sources::default());
         return REFUSED;
@@ -133,11 +139,11 @@ pub fn verify(path: &Path, args: &VerifyArgs) -> u8 {
         Ok(script) => script,
         Err(diagnostic) => return refuse(&diagnostic),
     };
-    let common = common(args, &unpacked);
+    let common = common(args, unpacked);
     let ran = ran(script, &common, judging(args.remembered));
     let code = judge(&ran, &common, manifest.record(unpacked.checked.machine.clone()));
     if code == OK {
-        compare_results(&unpacked, &ran, &common);
+        compare_results(unpacked, &ran, &common);
     }
     code
 }
@@ -157,6 +163,7 @@ fn ready(path: &Path, args: &VerifyArgs, stop: &AtomicBool) -> Result<Unpacked, 
         false => bundles::unpack(path, args.unpack.as_deref(), stop),
     };
     let unpacked = unpacked.map_err(refused)?;
+    temporary(unpacked.temporary().map(Path::to_path_buf));
     if let Some(folder) = &args.unpack {
         say(&format!("unpacked into {}", folder.display()));
     }
@@ -167,7 +174,9 @@ fn ready(path: &Path, args: &VerifyArgs, stop: &AtomicBool) -> Result<Unpacked, 
     if missing.is_empty() {
         return Ok(unpacked);
     }
-    complain("error: the bundle only describes some inputs; give each with --input NAME=PATH, and its hash is compared");
+    complain(
+        "error: the bundle only describes some inputs; give each with --input NAME=PATH, and its hash is compared",
+    );
     let lines = missing.iter().flat_map(|input| bundles::left_out(input));
     lines.for_each(|line| complain(&format!("  {line}")));
     Err(REFUSED)
@@ -178,7 +187,8 @@ fn common(args: &VerifyArgs, unpacked: &Unpacked) -> Common {
     let mut common = args.common.clone();
     let own = &args.common.overrides;
     let recorded = unpacked.checked.manifest.program.overrides.iter();
-    common.overrides = recorded.filter(|(name, _)| !own.iter().any(|(other, _)| other == name)).chain(own).cloned().collect();
+    common.overrides =
+        recorded.filter(|(name, _)| !own.iter().any(|(other, _)| other == name)).chain(own).cloned().collect();
     if common.out == PathBuf::from("out") {
         common.out = unpacked.root.join("out");
     }

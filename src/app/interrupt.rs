@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::output::leave;
 use super::{INTERRUPTED, TERMINATED};
 use crate::session::remember::loops::Stop;
 
@@ -30,7 +31,7 @@ pub fn listen(flag: &Arc<AtomicBool>, stop: &Arc<Stop>) {
 
 fn heard(signal: i32, flag: &Arc<AtomicBool>, stop: &Arc<Stop>) {
     if flag.load(Ordering::Relaxed) || stop.soon.load(Ordering::Relaxed) {
-        std::process::exit(exit_code(signal).into());
+        leave(exit_code(signal));
     }
     stop.signal.store(signal, Ordering::Relaxed);
     if !stop.looping.load(Ordering::Relaxed) {
@@ -47,7 +48,7 @@ fn heard(signal: i32, flag: &Arc<AtomicBool>, stop: &Arc<Stop>) {
         flag.store(true, Ordering::Relaxed);
     };
     if std::thread::Builder::new().spawn(wait).is_err() {
-        std::process::exit(exit_code(signal).into());
+        leave(exit_code(signal));
     }
 }
 

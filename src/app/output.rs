@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use super::{CLOSED, FAILED};
@@ -16,8 +17,27 @@ static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
 pub fn say(text: &str) {
     let mut out = io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        std::process::exit(CLOSED.into());
+        leave(CLOSED);
     }
+}
+
+/// A temporary folder that must not outlive the process, however it ends.
+static TEMPORARY: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Names the folder that `leave` removes; nothing, once it is gone.
+pub fn temporary(folder: Option<PathBuf>) {
+    if let Ok(mut known) = TEMPORARY.lock() {
+        *known = folder;
+    }
+}
+
+/// Ends the process at once, with nothing left behind.
+pub fn leave(code: u8) -> ! {
+    // A lock that is held means that the folder is being named or forgotten right now.
+    if let Some(folder) = TEMPORARY.try_lock().ok().and_then(|mut known| known.take()) {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    std::process::exit(code.into())
 }
 
 /// A message to the person. If nobody can read it there is nothing left to do.

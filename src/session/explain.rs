@@ -156,7 +156,11 @@ mod tests {
             program: Program { sha256: "p".into(), seed: Some(4), ..Program::default() },
             machine: Machine { kernel: "SkylakeX".into(), threads: 1, locus: "0.1.0".into(), ..Machine::default() },
             inputs: vec![input("weights", "4f1c0d9e77"), input("heldout", "a90e77b288")],
-            expectations: vec![Judged { held: true, shown: "share = 0.1184, expected 0.1184 +- 0.005".into(), ..Judged::default() }],
+            expectations: vec![Judged {
+                held: true,
+                shown: "share = 0.1184, expected 0.1184 +- 0.005".into(),
+                ..Judged::default()
+            }],
             run: Run { finished: true, ..Run::default() },
             ..Record::default()
         }

@@ -107,7 +107,9 @@ pub fn record(session: &Session, script: &Script, seconds: f64, finished: bool) 
             sha256: sha256(script.text.as_bytes()),
             experiment,
             seed,
-            modules: modules(session, script).map(|(name, text)| Module { name, sha256: sha256(text.as_bytes()) }).collect(),
+            modules: modules(session, script)
+                .map(|(name, text)| Module { name, sha256: sha256(text.as_bytes()) })
+                .collect(),
             library: embedded::library_hash(),
         },
         machine: Machine::here(),

@@ -150,12 +150,8 @@ impl Writer<'_> {
     /// Adds a file that is known already; `false` if its bytes are others by now.
     pub fn put(&mut self, name: &str, source: &mut dyn Read, known: &Digest, stop: &AtomicBool) -> io::Result<bool> {
         let narrow = |value: u64| u32::try_from(value).map_err(|_| too_large());
-        let entry = Entry {
-            name: name.to_string(),
-            bytes: narrow(known.bytes)?,
-            crc: known.crc,
-            place: narrow(self.place)?,
-        };
+        let entry =
+            Entry { name: name.to_string(), bytes: narrow(known.bytes)?, crc: known.crc, place: narrow(self.place)? };
         let header = local_header(&entry);
         self.out.write_all(&header)?;
         // One byte more than is known shows a file that grew.

@@ -15,11 +15,11 @@ use crate::base::suggest::closest;
 use crate::check::InputSite;
 use crate::rt::error::{Error, Result, code};
 use crate::rt::files::folder_members;
+use crate::session::embedded;
 use crate::session::load::Script;
 use crate::session::provenance::{Record, modules};
 use crate::session::run::Session;
 use crate::session::world::printable;
-use crate::session::embedded;
 
 /// So many letters of what a program says about an input are kept.
 const LONGEST_ABOUT: usize = 1000;
@@ -136,13 +136,17 @@ impl Gathering<'_> {
     fn program(&mut self, session: &Session) -> Result<Program> {
         let name = self.script.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         if !name.ends_with(".exp") {
-            return Err(fault(format!("`{}` cannot be bundled: the name of a program ends in `.exp`", self.script.name)));
+            return Err(fault(format!(
+                "`{}` cannot be bundled: the name of a program ends in `.exp`",
+                self.script.name
+            )));
         }
         let path = format!("{}/{name}", self.folder);
         self.text(&path, &self.script.text)?;
         let mut found = Vec::new();
         for (name, text) in modules(session, self.script) {
-            let path = names::resolve(&self.folder, &name).map_err(|why| fault(format!("the module `{name}` {why}")))?;
+            let path =
+                names::resolve(&self.folder, &name).map_err(|why| fault(format!("the module `{name}` {why}")))?;
             self.text(&path, text)?;
             found.push(path);
         }
@@ -153,19 +157,23 @@ impl Gathering<'_> {
 
     /// A text goes in as it was checked, whatever the file is by now.
     fn text(&mut self, path: &str, text: &str) -> Result<()> {
-        let digest = archive::copy(&mut text.as_bytes(), &mut io::sink(), u64::MAX, self.stop).map_err(|e| cannot(path, &e))?;
+        let digest =
+            archive::copy(&mut text.as_bytes(), &mut io::sink(), u64::MAX, self.stop).map_err(|e| cannot(path, &e))?;
         self.part(path, Source::Text(text.to_string()), digest)
     }
 
     fn part(&mut self, path: &str, source: Source, digest: Digest) -> Result<()> {
-        names::check(path).map_err(|why| fault(format!("`{}` cannot be bundled: its name {why}", names::shown(path))))?;
+        names::check(path)
+            .map_err(|why| fault(format!("`{}` cannot be bundled: its name {why}", names::shown(path))))?;
         self.parts.push(Part { path: path.to_string(), source, digest });
         Ok(())
     }
 
     fn input(&mut self, session: &Session, site: &InputSite) -> Result<Input> {
-        let path = names::resolve(&self.folder, &site.path).map_err(|why| fault(format!("the input `{}` {why}", site.name)))?;
-        names::check(&path).map_err(|why| fault(format!("the input `{}` cannot be bundled: its name {why}", site.name)))?;
+        let path = names::resolve(&self.folder, &site.path)
+            .map_err(|why| fault(format!("the input `{}` {why}", site.name)))?;
+        names::check(&path)
+            .map_err(|why| fault(format!("the input `{}` cannot be bundled: its name {why}", site.name)))?;
         let disk = self.script.folder().join(&site.path);
         let asked = self.wish.without.contains(&site.name);
         let read = session.inputs_read().into_iter().find(|read| read.name == site.name);
@@ -235,7 +243,9 @@ impl Gathering<'_> {
                 continue;
             }
             let path = format!("{RESULTS}/{name}");
-            names::check(&path).map_err(|why| fault(format!("the result `{}` cannot be bundled: its name {why}", names::shown(&name))))?;
+            names::check(&path).map_err(|why| {
+                fault(format!("the result `{}` cannot be bundled: its name {why}", names::shown(&name)))
+            })?;
             if file.bytes <= self.wish.largest {
                 let digest = self.hashed(disk)?;
                 if digest.sha256 != file.sha256 {

@@ -164,18 +164,24 @@ impl Manifest {
     }
 
     fn check_files(&self) -> Result<(), String> {
-        let hash = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let hash =
+            |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         for file in &self.files {
-            names::check(&file.path).map_err(|why| format!("lists the name `{}`, which {why}", names::shown(&file.path)))?;
+            names::check(&file.path)
+                .map_err(|why| format!("lists the name `{}`, which {why}", names::shown(&file.path)))?;
             if !file.path.starts_with("files/") && !file.path.starts_with("results/") {
-                return Err(format!("lists `{}`, which is neither in files/ nor in results/", names::shown(&file.path)));
+                return Err(format!(
+                    "lists `{}`, which is neither in files/ nor in results/",
+                    names::shown(&file.path)
+                ));
             }
         }
         if let Some([one, other]) = self.files.windows(2).find(|pair| matches!(pair, [a, b] if a.path >= b.path)) {
             let (one, other) = (names::shown(&one.path), names::shown(&other.path));
             return Err(format!("lists `{one}` before `{other}`, and files are sorted by name, each once"));
         }
-        names::check_together(self.files.iter().map(|file| file.path.as_str())).map_err(|why| format!("lies: {why}"))?;
+        names::check_together(self.files.iter().map(|file| file.path.as_str()))
+            .map_err(|why| format!("lies: {why}"))?;
         let hashes = self.files.iter().map(|file| &file.sha256).chain(self.inputs.iter().map(|input| &input.sha256));
         match hashes.chain([&self.library]).find(|text| !hash(text)) {
             Some(odd) => Err(format!("states the sha256 `{}`, which is none", names::shown(odd))),
@@ -186,7 +192,8 @@ impl Manifest {
     /// Words come to a terminal.
     fn check_words(&self) -> Result<(), String> {
         let pairs = self.program.overrides.iter().flat_map(|(name, value)| [name, value]);
-        let inputs = self.inputs.iter().flat_map(|input| [Some(&input.name), input.about.as_ref(), input.from.as_ref()]);
+        let inputs =
+            self.inputs.iter().flat_map(|input| [Some(&input.name), input.about.as_ref(), input.from.as_ref()]);
         let words = [Some(&self.locus), self.program.experiment.as_ref()].into_iter().chain(inputs).flatten();
         let run = self.run.iter().flat_map(|run| [&run.engine, &run.kernel]);
         let judged = self.run.iter().flat_map(|run| run.expectations.iter().map(|judged| &judged.shown));
@@ -209,7 +216,8 @@ impl Manifest {
             true => path.rsplit_once('/').is_some_and(|(folder, _)| folder == input.path),
             false => *path == input.path && input.files.len() == 1,
         };
-        let found: Vec<&File> = input.files.iter().filter(|path| own(path)).filter_map(|path| self.file(path)).collect();
+        let found: Vec<&File> =
+            input.files.iter().filter(|path| own(path)).filter_map(|path| self.file(path)).collect();
         if found.len() != input.files.len() {
             return lies("by files that are not its own");
         }

@@ -69,7 +69,13 @@ pub fn write(
     }
 }
 
-fn fill(file: &mut File, manifest: &Manifest, machine: Option<&Machine>, parts: &[Part], stop: &AtomicBool) -> Result<()> {
+fn fill(
+    file: &mut File,
+    manifest: &Manifest,
+    machine: Option<&Machine>,
+    parts: &[Part],
+    stop: &AtomicBool,
+) -> Result<()> {
     let cannot = |error: io::Error| match archive::was_stopped(&error) {
         true => Error::new(code::INTERRUPTED, "stopped by Ctrl-C"),
         false => Error::new(code::FILE, format!("no bundle was written: {error}")),
@@ -136,9 +142,8 @@ pub fn check(manifest: &Manifest, root: &Path) -> std::result::Result<(), Vec<Di
     if let Err(failure) = session.prepare(&script.name, &script.text) {
         return Err(failure.diagnostics().into_iter().cloned().collect());
     }
-    agrees(manifest, &session, &script).map_err(|why| {
-        vec![Diagnostic::plain(code::FILE, format!("the bundle is not sound: its program {why}"))]
-    })
+    agrees(manifest, &session, &script)
+        .map_err(|why| vec![Diagnostic::plain(code::FILE, format!("the bundle is not sound: its program {why}"))])
 }
 
 fn agrees(manifest: &Manifest, session: &Session, script: &Script) -> std::result::Result<(), String> {

@@ -136,8 +136,29 @@ mod tests {
         }
         let long = "x".repeat(300);
         let deep = "a/".repeat(40) + "a";
-        let bad = ["", "/etc/x", "../x", "a/../x", "a//b", "./a", "a/", "a\\b", "C:/x", "a\0b", "a\nb", "a.", " a", "a ",
-            "nul", "sub/CON.txt", "com1", "a\u{202e}b", "e\u{301}", &long, &deep];
+        let bad = [
+            "",
+            "/etc/x",
+            "../x",
+            "a/../x",
+            "a//b",
+            "./a",
+            "a/",
+            "a\\b",
+            "C:/x",
+            "a\0b",
+            "a\nb",
+            "a.",
+            " a",
+            "a ",
+            "nul",
+            "sub/CON.txt",
+            "com1",
+            "a\u{202e}b",
+            "e\u{301}",
+            &long,
+            &deep,
+        ];
         for bad in bad {
             assert!(check(bad).is_err(), "{bad:?}");
         }

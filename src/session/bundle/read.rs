@@ -63,9 +63,7 @@ pub fn read_from(file: &File, shown: &str, into: Option<&Path>, stop: &AtomicBoo
     reader.all().map_err(|trouble| match trouble {
         Trouble::Forged(why) => fault(format!("`{shown}` is not a sound bundle: {why}"))
             .help("nothing of it was run; ask whoever made it for another copy"),
-        Trouble::Read(error) if archive::was_stopped(&error) => {
-            Error::new(code::INTERRUPTED, "stopped by Ctrl-C")
-        }
+        Trouble::Read(error) if archive::was_stopped(&error) => Error::new(code::INTERRUPTED, "stopped by Ctrl-C"),
         Trouble::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             fault(format!("`{shown}` is not a sound bundle: it ends too early"))
         }
@@ -312,7 +310,8 @@ struct Sink<'a> {
 impl Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.inner.write(bytes).inspect_err(|error| {
-            self.fault = (error.kind() != io::ErrorKind::Interrupted).then(|| io::Error::new(error.kind(), error.to_string()));
+            self.fault =
+                (error.kind() != io::ErrorKind::Interrupted).then(|| io::Error::new(error.kind(), error.to_string()));
         })
     }
 

@@ -21,7 +21,7 @@ pub struct Unpacked {
     pub checked: Checked,
     pub root: PathBuf,
     /// Removed with this value, unless the folder is the person's own.
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 /// A folder that only this user can look into.
@@ -38,7 +38,7 @@ pub fn unpack(path: &Path, to: Option<&Path>, stop: &AtomicBool) -> Result<Unpac
     let Some(to) = to else {
         let folder = temporary().map_err(|error| fault(format!("cannot make a temporary folder: {error}")))?;
         let checked = read(path, Some(folder.path()), stop)?;
-        return Ok(Unpacked { checked, root: folder.path().to_path_buf(), _temporary: Some(folder) });
+        return Ok(Unpacked { checked, root: folder.path().to_path_buf(), temporary: Some(folder) });
     };
     let shown = to.display();
     let taken = to.symlink_metadata().is_ok() && !fs::read_dir(to).is_ok_and(|mut inside| inside.next().is_none());
@@ -54,7 +54,7 @@ pub fn unpack(path: &Path, to: Option<&Path>, stop: &AtomicBool) -> Result<Unpac
     fs::create_dir(&inner).map_err(cannot)?;
     let checked = read(path, Some(&inner), stop)?;
     fs::rename(&inner, to).map_err(cannot)?;
-    Ok(Unpacked { checked, root: to.to_path_buf(), _temporary: None })
+    Ok(Unpacked { checked, root: to.to_path_buf(), temporary: None })
 }
 
 /// Is it a folder that a bundle was unpacked into?
@@ -78,7 +78,7 @@ pub fn open_folder(root: &Path, stop: &AtomicBool) -> Result<Unpacked> {
             return Err(changed(&root.join(&file.path), &found.sha256, &file.sha256));
         }
     }
-    let unpacked = Unpacked { checked: Checked { manifest, machine }, root: root.to_path_buf(), _temporary: None };
+    let unpacked = Unpacked { checked: Checked { manifest, machine }, root: root.to_path_buf(), temporary: None };
     for input in unpacked.checked.manifest.missing().filter(|input| root.join(&input.path).exists()) {
         unpacked.is_the_one(input, &root.join(&input.path), stop)?;
     }
@@ -108,7 +108,12 @@ fn hashed(path: &Path, stop: &AtomicBool) -> Result<archive::Digest> {
     copied(&mut File::open(path).map_err(cannot)?, &mut io::sink(), path, stop)
 }
 
-fn copied(source: &mut dyn io::Read, sink: &mut dyn io::Write, path: &Path, stop: &AtomicBool) -> Result<archive::Digest> {
+fn copied(
+    source: &mut dyn io::Read,
+    sink: &mut dyn io::Write,
+    path: &Path,
+    stop: &AtomicBool,
+) -> Result<archive::Digest> {
     archive::copy(source, sink, u64::MAX, stop).map_err(|error| match archive::was_stopped(&error) {
         true => Error::new(code::INTERRUPTED, "stopped by Ctrl-C"),
         false => fault(format!("cannot copy `{}`: {error}", path.display())),
@@ -116,6 +121,11 @@ fn copied(source: &mut dyn io::Read, sink: &mut dyn io::Write, path: &Path, stop
 }
 
 impl Unpacked {
+    /// The folder, if it goes with this value.
+    pub fn temporary(&self) -> Option<&Path> {
+        self.temporary.as_ref().map(TempDir::path)
+    }
+
     /// Inputs that are described only and were not put in yet.
     pub fn missing(&self) -> Vec<&Input> {
         self.checked.manifest.missing().filter(|input| !self.root.join(&input.path).exists()).collect()
@@ -126,7 +136,9 @@ impl Unpacked {
         let inputs = &self.checked.manifest.inputs;
         let Some(input) = inputs.iter().find(|input| input.name == name) else {
             let known: Vec<&str> = self.checked.manifest.missing().map(|input| input.name.as_str()).collect();
-            return Err(fault(format!("the bundle has no input `{}`", names::shown(name))).note("inputs", known.join(", ")));
+            return Err(
+                fault(format!("the bundle has no input `{}`", names::shown(name))).note("inputs", known.join(", "))
+            );
         };
         let target = self.root.join(&input.path);
         if input.is_enclosed() || target.exists() {
@@ -164,11 +176,13 @@ impl Unpacked {
         let mut files = Vec::new();
         for member in members {
             let own = if input.folder { path.join(&member) } else { path.to_path_buf() };
-            let about = fs::metadata(&own).map_err(|error| fault(format!("cannot read `{}`: {error}", own.display())))?;
+            let about =
+                fs::metadata(&own).map_err(|error| fault(format!("cannot read `{}`: {error}", own.display())))?;
             if !about.is_file() {
                 return Err(fault(format!("`{}` is no plain file", own.display())));
             }
-            let mut source = File::open(&own).map_err(|error| fault(format!("cannot read `{}`: {error}", own.display())))?;
+            let mut source =
+                File::open(&own).map_err(|error| fault(format!("cannot read `{}`: {error}", own.display())))?;
             let digest = copied(&mut source, &mut io::sink(), &own, stop)?;
             files.push(Listed { path: member, bytes: digest.bytes, sha256: digest.sha256 });
         }
