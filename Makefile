@@ -6,7 +6,7 @@ DEMO := examples/positional_variance.exp
 DEMO_OUT := out/positional_variance
 LONG := $(addprefix examples/,positional_variance.exp offset_pair_kq.exp offset_pairs.exp offset_tokens.exp qk_pair_mask.exp relative_table.exp)
 
-.PHONY: demo smollm2 models test long check-full results browser reference editors bench build setup clean
+.PHONY: demo smollm2 models test bundles long check-full results browser reference editors bench build setup clean
 
 demo: build
 	$(BINARY) run --out $(DEMO_OUT) $(DEMO)
@@ -39,6 +39,10 @@ results: build
 	@.ci/smollm2
 	@.ci/minilm
 	$(BINARY) verify --read examples --out out/results $(filter-out %/measure.exp %/features.exp %/pairs.exp,$(wildcard docs/results/*.exp))
+
+# Every example and every program of the tutorial: run, verified, bundled, and verified elsewhere. An hour or more.
+bundles: build
+	.ci/bundles
 
 # Pages in headless Chromium: the Debian packages chromium and chromium-driver.
 browser: build

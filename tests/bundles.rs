@@ -112,7 +112,9 @@ fn demo() -> Folder {
 
 fn bundled() -> (Folder, Vec<u8>) {
     let folder = demo();
-    folder.locus(&["bundle", "sub/a.exp", "--to", "a.zip"]).expect(0, &["wrote a.zip, 4 files", "identity"]);
+    folder
+        .locus(&["bundle", "sub/a.exp", "--threads", "1", "--to", "a.zip"])
+        .expect(0, &["wrote a.zip, 4 files", "identity"]);
     let bytes = fs::read(folder.path("a.zip")).unwrap();
     (folder, bytes)
 }
@@ -141,7 +143,8 @@ fn a_bundle_is_verified_where_nothing_else_is() {
 fn the_same_content_is_the_same_bytes() {
     let (folder, bytes) = bundled();
     let again = |folder: &Folder, script: &str| {
-        let line = format!("umask 077; exec {} bundle {script} --to again.zip", env!("CARGO_BIN_EXE_locus"));
+        let line =
+            format!("umask 077; exec {} bundle {script} --threads 1 --to again.zip", env!("CARGO_BIN_EXE_locus"));
         let mut command = folder.command(&[]);
         let mut shell = Command::new("sh");
         shell.args(["-c", &line]).current_dir(folder.0.path()).env("LOCUS_CACHE", "off").env("TZ", "Asia/Tokyo");
@@ -270,6 +273,60 @@ fn a_bundle_in_a_folder_that_nobody_may_write_to() {
     ran.expect(0, &["2 of 2 hold"]);
 }
 
+/// What people read when an expectation fails, after each of several changes.
+#[test]
+fn a_failed_expectation_is_explained_by_what_differs() {
+    let folder = demo();
+    let mut archive = Archive::read(&bundled().1);
+    let last = archive.members.len() - 1;
+    let conditions = archive.members[last].data.clone();
+    let machine: serde_json::Value = serde_json::from_slice(&conditions).unwrap();
+    let (kernel, processor) = (machine["kernel"].as_str().unwrap(), machine["processor"].as_str().unwrap());
+    let mut text = String::new();
+    let mut step = |what: &str, args: &[&str]| {
+        let one: &[&str] = if args.contains(&"--threads") { &[] } else { &["--threads", "1"] };
+        let ran = folder.locus(&[&["verify", "--out", "out"], one, args].concat());
+        let told = ran.err.replace(kernel, "KERNEL").replace(processor, "PROCESSOR");
+        text += &format!("---- {what}: ends with {}\n{told}", ran.code);
+    };
+    let module = |factor: &str| format!("## Near.\n\nfn twice(x: float) -> float {{ {factor} * x }}\n");
+    let wrong = SCRIPT.replace("~ 15.0", "~ 15.5");
+    folder.file("sub/new.exp", &wrong);
+    step("never ran before", &["sub/new.exp"]);
+    step("ran before, and failed", &["sub/new.exp"]);
+    step("good", &["sub/a.exp"]);
+    folder.file("sub/lib/near.exp", module("2.5"));
+    step("a module changed", &["sub/a.exp"]);
+    step("again: the good run is not forgotten", &["sub/a.exp"]);
+    folder.file("sub/lib/near.exp", module("2.0"));
+    folder.file("data/x.npy", npy(&[1.0, 2.0, 4.0]));
+    step("an input changed", &["sub/a.exp"]);
+    folder.file("data/x.npy", npy(&[1.0, 2.0, 4.5]));
+    folder.file("sub/a.exp", SCRIPT.replace("seed: 3", "seed: 4"));
+    step(
+        "another seed and another value, two engines and threads",
+        &["sub/a.exp", "--set", "k=3", "--engine", "interp", "--threads", "2"],
+    );
+    folder.file("sub/a.exp", SCRIPT);
+    let conditions = String::from_utf8(conditions).unwrap().replace("\"threads\": 1", "\"threads\": 8");
+    let conditions = conditions.replace(&format!("\"kernel\": \"{kernel}\""), "\"kernel\": \"Zen\"");
+    archive.set(last, conditions.replace(processor, "Another One").as_bytes());
+    archive.replace(PROGRAM, wrong.as_bytes());
+    folder.file("a.zip", archive.bytes());
+    step("a bundle of another machine", &["a.zip"]);
+    same_as("tests/bundles/explained.txt", &text);
+}
+
+/// Compares with a file of the tree, or rewrites it.
+#[track_caller]
+fn same_as(path: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    assert_eq!(text, fs::read_to_string(&path).unwrap_or_default());
+}
+
 /// What the reader answers to each forged bundle, told apart from where it lies.
 fn answer(folder: &Path, bytes: &[u8]) -> String {
     let path = folder.join("forged.zip");
@@ -301,11 +358,7 @@ fn forged_bundles_are_refused_and_leave_nothing() {
     }
     assert!(cases.len() >= 100, "only {} forged bundles", cases.len());
     assert!(!text.contains("BELIEVED"), "{text}");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bundles/forged.txt");
-    if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, &text).unwrap();
-    }
-    assert_eq!(text, fs::read_to_string(&path).unwrap_or_default());
+    same_as("tests/bundles/forged.txt", &text);
 }
 
 #[test]
@@ -368,4 +421,27 @@ fn another_input_is_told_by_what_was_recorded() {
     folder.file("a.zip", archive.bytes());
     let words = ["1 of 2 hold", "near.twice(s) = 14", "off by", "1000 times the tolerance", "then", "15"];
     folder.locus(&["verify", "a.zip"]).expect(1, &words);
+}
+
+/// A folder is the files in it that count: one more, or one less, is another input.
+#[test]
+fn a_folder_is_held_to_its_files() {
+    let folder = Folder::new();
+    folder.file("model/config.json", "{\"x\": 1}");
+    folder.file("model/notes.txt", "not an input");
+    folder.file("model/extra.bin", "of another input");
+    let script = "use std.io\ninput m = folder(\"model\")\ninput other = file(\"model/extra.bin\")\n\
+                  expect {\n  io.json_int(m, \"x\") == 1\n  io.format(other) == \"text\"\n}\n";
+    folder.file("a.exp", script);
+    folder.locus(&["bundle", "a.exp", "--to", "a.zip"]).expect(0, &["3 files"]);
+    folder.locus(&["verify", "a.zip", "--unpack", "kept"]).expect(0, &["2 of 2"]);
+    folder.file("kept/files/model/tokenizer.json", "{}");
+    folder.locus(&["verify", "kept"]).expect(2, &["reads other files in `model`"]);
+    // Left out, while a file in it is not.
+    folder.locus(&["bundle", "a.exp", "--without", "m", "--to", "b.zip"]).expect(0, &["2 files", "m: a folder"]);
+    folder.locus(&["verify", "b.zip"]).expect(2, &["only describes", "m: a folder"]);
+    folder.locus(&["verify", "b.zip", "--input", "m=model"]).expect(0, &["2 of 2"]);
+    folder.locus(&["verify", "b.zip", "--input", "m=a.exp"]).expect(2, &["is a file", "is a folder"]);
+    folder.file("model/config.json", "{\"x\": 2}");
+    folder.locus(&["verify", "b.zip", "--input", "m=model"]).expect(2, &["R009"]);
 }

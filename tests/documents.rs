@@ -223,7 +223,7 @@ fn commands_of_the_documents_work() {
         let args: Vec<&str> = match words.as_slice() {
             [one, ..] if alone => vec![*one, "--help"],
             words if words.iter().any(|word| word.contains('*')) => vec![words[0], "--help"],
-            [which @ ("run" | "report"), rest @ ..] => [&[*which, "--out", &out], rest].concat(),
+            [which @ ("run" | "report" | "bundle"), rest @ ..] => [&[*which, "--out", &out], rest].concat(),
             words => words.to_vec(),
         };
         let ran = command(&root(), &args).output().unwrap();

@@ -68,8 +68,9 @@ fn run_first(args: &BundleArgs) -> u8 {
 
 fn write(args: &BundleArgs, session: &Session, script: &Script, told: Option<&Told>, stop: &AtomicBool) -> u8 {
     let to = args.to.clone().unwrap_or_else(|| args.common.out.join(format!("{}.zip", script.stem())));
-    if session.journal.lock().keeps(&to) {
-        complain(&format!("error: `{}` is what this program reads", to.display()));
+    let own = told.is_some_and(|told| told.record.files.iter().any(|file| Path::new(&file.path) == to));
+    if own || session.journal.lock().keeps(&to) {
+        complain(&format!("error: `{}` is what this program reads or writes; name another with --to", to.display()));
         return FAILED;
     }
     let wish = Wish { without: args.without.clone(), largest: args.largest, from: args.from.clone() };
@@ -128,6 +129,9 @@ pub fn verify(path: &Path, args: &VerifyArgs) -> u8 {
 fn verify_unpacked(path: &Path, args: &VerifyArgs, unpacked: &Unpacked, flag: &AtomicBool) -> u8 {
     let manifest = &unpacked.checked.manifest;
     say(&format!("{}: a sound bundle, identity {}", path.display(), manifest.identity()));
+    for (name, value) in &manifest.program.overrides {
+        say(&format!("bundled with --set {name}={value}"));
+    }
     if let Err(faults) = bundles::check(manifest, &unpacked.root) {
         report_all(&faults, &Sources::default());
         return REFUSED;

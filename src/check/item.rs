@@ -297,7 +297,13 @@ impl Checker {
             self.error(messages::input_not_file(span));
             return;
         };
-        self.inputs.push(InputSite { name: name.name.clone(), path: path.clone(), sha256: sha.clone(), span });
+        self.inputs.push(InputSite {
+            name: name.name.clone(),
+            path: path.clone(),
+            folder: builtin == "open_folder",
+            sha256: sha.clone(),
+            span,
+        });
         let args = vec![
             self.string(&path, span),
             self.string(sha.as_deref().unwrap_or(""), span),

@@ -108,6 +108,8 @@ pub struct ExpectationSite {
 pub struct InputSite {
     pub name: String,
     pub path: String,
+    /// `folder(...)`, not `file(...)`.
+    pub folder: bool,
     pub sha256: Option<String>,
     pub span: Span,
 }

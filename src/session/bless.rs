@@ -190,6 +190,7 @@ mod tests {
         let input = |sha256| InputSite {
             name: "w".to_string(),
             path: "a (1).bin".to_string(),
+            folder: false,
             sha256,
             span: span_of(text, "input w = file(\"a (1).bin\")"),
         };
@@ -204,7 +205,13 @@ mod tests {
     fn a_hash_that_is_left_open_is_filled_in() {
         let text = "input w = file(\"a.bin\", sha256: \"?\")\n";
         let span = span_of(text, text.trim_end());
-        let input = InputSite { name: "w".to_string(), path: "a.bin".to_string(), sha256: Some("?".to_string()), span };
+        let input = InputSite {
+            name: "w".to_string(),
+            path: "a.bin".to_string(),
+            folder: false,
+            sha256: Some("?".to_string()),
+            span,
+        };
         let (new, _) = apply(text, hash_edits(text, &[input], &[("w".to_string(), "abcd".to_string())]));
         assert_eq!(new, "input w = file(\"a.bin\", sha256: \"abcd\")\n");
     }

@@ -18,7 +18,7 @@ use crate::rt::files::folder_members;
 use crate::session::embedded;
 use crate::session::load::Script;
 use crate::session::provenance::{Record, modules};
-use crate::session::run::Session;
+use crate::session::run::{InputRead, Session};
 use crate::session::world::printable;
 
 /// So many letters of what a program says about an input are kept.
@@ -176,17 +176,17 @@ impl Gathering<'_> {
             .map_err(|why| fault(format!("the input `{}` cannot be bundled: its name {why}", site.name)))?;
         let disk = self.script.folder().join(&site.path);
         let asked = self.wish.without.contains(&site.name);
-        let read = session.inputs_read().into_iter().find(|read| read.name == site.name);
+        let known = read(session, site, &disk);
         let from = self.wish.from.iter().find(|(name, _)| *name == site.name).map(|(_, from)| from.clone());
-        let mut input = Input { name: site.name.clone(), path, about: about(session, site), from, ..Input::default() };
-        input.folder = is_folder(session, site);
-        match read.filter(|read| asked || read.bytes > self.wish.largest) {
+        let (name, about) = (site.name.clone(), about(session, site));
+        let mut input = Input { name, path, folder: site.folder, about, from, ..Input::default() };
+        match known.filter(|read| asked || read.bytes > self.wish.largest) {
             // What was read needs no second look.
             Some(read) => (input.sha256, input.bytes) = (read.sha256, read.bytes),
             None if asked && !disk.exists() => input.sha256 = stated(site)?,
             None => self.enclose(&mut input, &disk, asked)?,
         }
-        self.as_it_was(session, &input)?;
+        self.as_it_was(read(session, site, &disk), &input)?;
         Ok(input)
     }
 
@@ -223,9 +223,8 @@ impl Gathering<'_> {
     }
 
     /// The run and the bundle must have had the same bytes.
-    fn as_it_was(&self, session: &Session, input: &Input) -> Result<()> {
-        let mut read = session.inputs_read().into_iter().filter(|read| self.told.is_some() && read.name == input.name);
-        match read.find(|read| read.sha256 != input.sha256) {
+    fn as_it_was(&self, read: Option<InputRead>, input: &Input) -> Result<()> {
+        match read.filter(|read| self.told.is_some() && read.sha256 != input.sha256) {
             None => Ok(()),
             Some(_) => Err(fault(format!("the input `{}` changed while the program ran", input.name))
                 .help("bundle it again when nothing writes to it")),
@@ -277,9 +276,10 @@ fn stated(site: &InputSite) -> Result<String> {
     })
 }
 
-/// `input x = folder(...)`
-fn is_folder(session: &Session, site: &InputSite) -> bool {
-    session.sources().slice(site.span).trim_start().starts_with("folder")
+/// What the session read of an input. A name may stand for several files, one after another.
+fn read(session: &Session, site: &InputSite, disk: &Path) -> Option<InputRead> {
+    let path = disk.display().to_string();
+    session.inputs_read().into_iter().find(|read| read.name == site.name && read.path == path)
 }
 
 /// The `##` lines above an item: what it is, and where to get it.

@@ -110,9 +110,21 @@ pub fn hash_of(folder: bool, files: &[&File]) -> String {
     }
 }
 
-#[derive(Deserialize)]
-struct Schema {
-    locus_bundle: u64,
+/// Where a text stops being what it should be; never in words of our own types.
+pub fn unread(error: &serde_json::Error) -> String {
+    let what = if error.is_data() { "has another form than it should" } else { "is no JSON that can be read" };
+    format!("{what}, at line {}, column {}", error.line(), error.column())
+}
+
+/// The machine of a recorded run; the error is the end of a sentence.
+pub fn conditions(bytes: &[u8]) -> Result<Machine, String> {
+    let machine: Machine = serde_json::from_slice(bytes).map_err(|error| unread(&error))?;
+    // These words come to a terminal.
+    let words = [&machine.locus, &machine.processor, &machine.openblas, &machine.kernel];
+    match words.iter().any(|text| text.len() > 500 || **text != printable(text)) {
+        true => Err("holds words that are too long or no text".to_string()),
+        false => Ok(machine),
+    }
 }
 
 impl Manifest {
@@ -130,12 +142,13 @@ impl Manifest {
     /// Reads and judges a manifest; the error is the end of a sentence about it.
     pub fn parse(bytes: &[u8]) -> Result<Manifest, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_string())?;
-        let schema: Schema = serde_json::from_str(text).map_err(|error| format!("is not one: {error}"))?;
-        if schema.locus_bundle != SCHEMA {
-            let found = schema.locus_bundle;
-            return Err(format!("is of form {found}, and this version of locus reads form {SCHEMA}"));
+        let any: serde_json::Value = serde_json::from_str(text).map_err(|error| unread(&error))?;
+        match any.get("locus_bundle").and_then(serde_json::Value::as_u64) {
+            Some(SCHEMA) => {}
+            Some(other) => return Err(format!("is of form {other}, and this version of locus reads form {SCHEMA}")),
+            None => return Err("does not say of which form it is".to_string()),
         }
-        let manifest: Manifest = serde_json::from_str(text).map_err(|error| format!("is not one: {error}"))?;
+        let manifest: Manifest = serde_json::from_str(text).map_err(|error| unread(&error))?;
         if manifest.text() != text {
             return Err("is not written as `locus bundle` writes it".to_string());
         }
@@ -148,7 +161,7 @@ impl Manifest {
         self.check_words()?;
         for path in std::iter::once(&self.program.path).chain(&self.program.modules) {
             if self.file(path).is_none() || !path.starts_with("files/") || !path.ends_with(".exp") {
-                return Err(format!("names the program `{}`, which is not among its files", names::shown(path)));
+                return Err(format!("names `{}` as a text of its program, and has no such text", names::shown(path)));
             }
         }
         self.inputs.iter().try_for_each(|input| self.check_input(input))?;

@@ -18,6 +18,7 @@ pub use manifest::{Input, Manifest};
 pub use read::{Checked, is_archive, is_bundle};
 pub use unpack::{Unpacked, is_unpacked, open_folder, unpack};
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ use super::machine::Machine;
 use super::run::{Output, Session, Settings};
 use crate::base::diag::Diagnostic;
 use crate::rt::error::{Error, Result, code};
-use crate::rt::files::write_whole;
+use crate::rt::files::{folder_members, write_whole};
 
 /// An input of more bytes is not enclosed unless a person says so.
 pub const LARGEST: u64 = 200_000_000;
@@ -142,11 +143,11 @@ pub fn check(manifest: &Manifest, root: &Path) -> std::result::Result<(), Vec<Di
     if let Err(failure) = session.prepare(&script.name, &script.text) {
         return Err(failure.diagnostics().into_iter().cloned().collect());
     }
-    agrees(manifest, &session, &script)
+    agrees(manifest, root, &session, &script)
         .map_err(|why| vec![Diagnostic::plain(code::FILE, format!("the bundle is not sound: its program {why}"))])
 }
 
-fn agrees(manifest: &Manifest, session: &Session, script: &Script) -> std::result::Result<(), String> {
+fn agrees(manifest: &Manifest, root: &Path, session: &Session, script: &Script) -> std::result::Result<(), String> {
     for (name, _) in super::provenance::modules(session, script) {
         let path = names::resolve(manifest.folder(), &name)?;
         if !manifest.program.modules.contains(&path) {
@@ -156,9 +157,22 @@ fn agrees(manifest: &Manifest, session: &Session, script: &Script) -> std::resul
     for site in &session.checker.inputs {
         let path = names::resolve(manifest.folder(), &site.path)
             .map_err(|why| format!("reads `{}`, a path that {why}", names::shown(&site.path)))?;
-        if !manifest.inputs.iter().any(|input| input.path == path && input.name == site.name) {
+        let same = |input: &&Input| input.path == path && input.name == site.name && input.folder == site.folder;
+        let Some(input) = manifest.inputs.iter().find(same) else {
             return Err(format!("reads `{}`, which the manifest does not list", names::shown(&site.path)));
+        };
+        if input.folder && input.is_enclosed() && members(&root.join(&path)) != name_set(&input.files) {
+            return Err(format!("reads other files in `{}` than the manifest lists", names::shown(&site.path)));
         }
     }
     Ok(())
+}
+
+/// The names of the files of a folder that count.
+fn members(folder: &Path) -> BTreeSet<String> {
+    folder_members(folder).unwrap_or_default().into_iter().collect()
+}
+
+fn name_set(paths: &[String]) -> BTreeSet<String> {
+    paths.iter().map(|path| path.rsplit('/').next().unwrap_or("").to_string()).collect()
 }

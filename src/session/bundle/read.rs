@@ -15,7 +15,6 @@ use super::manifest::{self, CONDITIONS, MANIFEST, Manifest};
 use super::names;
 use crate::rt::error::{Error, Result, code};
 use crate::session::machine::Machine;
-use crate::session::world::printable;
 
 /// A bundle that was read to its end and holds together.
 #[derive(Clone, Debug)]
@@ -140,16 +139,7 @@ impl Reader<'_> {
             return forged(format!("`{CONDITIONS}` does not stand at its end"));
         };
         let text = self.small(&entry, 1 << 16)?;
-        let machine: Machine = match serde_json::from_slice(&text) {
-            Ok(machine) => machine,
-            Err(error) => return forged(format!("its `{CONDITIONS}` cannot be read: {error}")),
-        };
-        // These words come to a terminal.
-        let words = [&machine.locus, &machine.processor, &machine.openblas, &machine.kernel];
-        if words.iter().any(|text| text.len() > 500 || **text != printable(text)) {
-            return forged(format!("its `{CONDITIONS}` holds words that are too long or no text"));
-        }
-        Ok(machine)
+        manifest::conditions(&text).or_else(|why| forged(format!("its `{CONDITIONS}` {why}")))
     }
 
     /// A small entry, in memory and in the folder.

@@ -68,8 +68,8 @@ pub fn open_folder(root: &Path, stop: &AtomicBool) -> Result<Unpacked> {
     let why = |why: String| fault(format!("`{}` {why}", root.join(MANIFEST).display()));
     let manifest = Manifest::parse(&text).map_err(why)?;
     let machine = match manifest.run {
-        Some(_) => serde_json::from_slice(&small(&root.join(CONDITIONS), 1 << 16)?)
-            .map_err(|error| fault(format!("`{}` cannot be read: {error}", root.join(CONDITIONS).display())))?,
+        Some(_) => manifest::conditions(&small(&root.join(CONDITIONS), 1 << 16)?)
+            .map_err(|why| fault(format!("`{}` {why}", root.join(CONDITIONS).display())))?,
         None => Default::default(),
     };
     for file in &manifest.files {
@@ -79,7 +79,7 @@ pub fn open_folder(root: &Path, stop: &AtomicBool) -> Result<Unpacked> {
         }
     }
     let unpacked = Unpacked { checked: Checked { manifest, machine }, root: root.to_path_buf(), temporary: None };
-    for input in unpacked.checked.manifest.missing().filter(|input| root.join(&input.path).exists()) {
+    for input in unpacked.checked.manifest.missing().filter(|input| unpacked.is_placed(input)) {
         unpacked.is_the_one(input, &root.join(&input.path), stop)?;
     }
     Ok(unpacked)
@@ -128,7 +128,17 @@ impl Unpacked {
 
     /// Inputs that are described only and were not put in yet.
     pub fn missing(&self) -> Vec<&Input> {
-        self.checked.manifest.missing().filter(|input| !self.root.join(&input.path).exists()).collect()
+        self.checked.manifest.missing().filter(|input| !self.is_placed(input)).collect()
+    }
+
+    /// Was an input that is described only put into the tree? Files of other inputs may lie in its folder.
+    fn is_placed(&self, input: &Input) -> bool {
+        let path = self.root.join(&input.path);
+        let listed = |member: &String| self.checked.manifest.file(&format!("{}/{member}", input.path)).is_some();
+        match input.folder {
+            true => folder_members(&path).is_ok_and(|members| !members.iter().all(listed)),
+            false => path.exists(),
+        }
     }
 
     /// Puts a file or folder that a person has in the place of an input that is only described.
@@ -141,7 +151,7 @@ impl Unpacked {
             );
         };
         let target = self.root.join(&input.path);
-        if input.is_enclosed() || target.exists() {
+        if input.is_enclosed() || self.is_placed(input) {
             return Err(fault(format!("the input `{name}` is in the bundle already")));
         }
         self.is_the_one(input, from, stop)?;
@@ -152,7 +162,10 @@ impl Unpacked {
                 true => (from.join(&member), target.join(&member)),
                 false => (from.to_path_buf(), target.clone()),
             };
-            self.copy(&own, &new, stop)?;
+            // A file of another input is there already.
+            if !new.exists() {
+                self.copy(&own, &new, stop)?;
+            }
         }
         // What was copied counts, not what was there a moment ago.
         self.is_the_one(input, &target, stop)
