@@ -430,8 +430,8 @@ fn a_folder_is_held_to_its_files() {
     folder.file("model/config.json", "{\"x\": 1}");
     folder.file("model/notes.txt", "not an input");
     folder.file("model/extra.bin", "of another input");
-    let script = "use std.io\ninput m = folder(\"model\")\ninput other = file(\"model/extra.bin\")\n\
-                  expect {\n  io.json_int(m, \"x\") == 1\n  io.format(other) == \"text\"\n}\n";
+    let script = "use std.io\nuse std.raw\ninput m = folder(\"model\")\ninput other = file(\"model/extra.bin\")\n\
+                  expect {\n  io.json_int(m, \"x\") == 1\n  raw.file_format(other) == \"text\"\n}\n";
     folder.file("a.exp", script);
     folder.locus(&["bundle", "a.exp", "--to", "a.zip"]).expect(0, &["3 files"]);
     folder.locus(&["verify", "a.zip", "--unpack", "kept"]).expect(0, &["2 of 2"]);
