@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("exec", &["base", "ir", "rt"]),
     ("jit", &["base", "ir", "rt", "exec"]),
     ("session", &["base", "syntax", "ir", "rt", "check", "pass", "exec", "jit"]),
+    ("embed", &["base", "syntax", "ir", "rt", "check", "pass", "exec", "jit", "session"]),
     ("app", &["base", "syntax", "ir", "rt", "check", "pass", "exec", "jit", "session"]),
 ];
 

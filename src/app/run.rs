@@ -63,6 +63,7 @@ pub fn session(common: &Common, folder: &Path, how: How) -> Session {
         read: common.read.clone(),
         reads_everywhere: common.kernel_alone,
         limits: Limits { time: common.time, stuck: Some(stuck), ..Limits::default() }.with_output(common.max_output),
+        account: None,
     };
     let (journal, interrupt, stop) = (SharedJournal::default(), Arc::default(), Arc::default());
     interrupt::listen(&interrupt, &stop);

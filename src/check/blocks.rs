@@ -3,8 +3,9 @@
 use super::functions;
 use super::value::Val;
 use super::{Checker, messages};
+use crate::base::diag::Diagnostic;
 use crate::base::span::Span;
-use crate::ir::{self, Block, Effect, Op};
+use crate::ir::{self, Block, Effect, HOST, Op};
 use crate::syntax::ast::{self, ExprKind, Pattern, Stmt, StmtKind};
 
 /// Statements that follow once those at hand are done, and how many variables are in scope there.
@@ -161,6 +162,15 @@ impl Checker {
         let ids = self.ids(&val.leaves(), span);
         self.push_stmt(Vec::new(), Op::Return(ids), span);
     }
+}
+
+/// Why what shows something may not stand at this place; functions that the block calls were not looked into.
+pub(super) fn shows(block: &Block, span: Span, place: &str) -> Diagnostic {
+    fn calls_host(block: &Block) -> bool {
+        let host = |op: &Op| matches!(op, Op::Builtin { name, .. } if name.starts_with(HOST));
+        block.stmts.iter().any(|stmt| host(&stmt.op) || stmt.op.blocks().into_iter().any(calls_host))
+    }
+    if calls_host(block) { messages::host_effect(span, place) } else { messages::effect(span, place) }
 }
 
 /// The largest effect in a block.

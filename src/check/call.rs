@@ -160,13 +160,18 @@ impl Checker {
     ) -> Val {
         let who = format!("`{}`", item.name.name);
         let Some(bound) = self.bind_args(&item.params, args, &who, span) else { return Val::Error };
+        let host = self.is_host(module);
         if item.intrinsic
+            && !host
             && let Some(val) = self.direct_intrinsic(item, axes, &bound, span)
         {
             return val;
         }
         let signature = self.signature(module, item);
         let Some(subst) = self.solve_call(item, &signature, axes, &bound, span) else { return Val::Error };
+        if host {
+            return self.host_call(item, &signature, &subst, bound, span);
+        }
         if item.intrinsic {
             return self.builtin_call(item, &signature, &subst, axes, bound, span);
         }

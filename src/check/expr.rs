@@ -331,7 +331,7 @@ impl Checker {
         match super::blocks::effect(&body_block, &self.module) {
             Effect::None => {}
             Effect::Checks => self.error(messages::check_inside(body.span)),
-            Effect::Shows => self.error(messages::effect(body.span, "a comprehension")),
+            Effect::Shows => self.error(super::blocks::shows(&body_block, body.span, "a comprehension")),
         }
         self.emit(Op::Comprehend { binders: bound, body: body_block }, Type::Tensor(elem, axes), span)
     }

@@ -135,7 +135,7 @@ impl Checker {
         let ids = self.ids(&results, span);
         let (function, outer) = self.close_function(ids);
         if function.effect == Effect::Shows {
-            self.error(messages::effect(span, "a function that is differentiated"));
+            self.error(super::blocks::shows(&function.body, span, "a function that is differentiated"));
         }
         let func = self.add_function(function);
         self.emit_grad(func, &point, outer, &types, (&value, with_value), span)

@@ -18,6 +18,7 @@ mod experiment;
 mod expr;
 mod functions;
 mod hooks;
+mod host;
 mod intrinsics;
 mod item;
 mod leaves;
@@ -41,6 +42,7 @@ mod types;
 mod value;
 
 pub use derive::Adjoint;
+pub use host::{Binding, Length};
 
 use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;
@@ -147,6 +149,7 @@ pub struct Checker {
     obituaries: obituaries::Obituaries,
     /// Axes whose declared length a module of the library asked for.
     asked: BTreeSet<Axis>,
+    host: host::Host,
 }
 
 impl Checker {
@@ -178,6 +181,7 @@ impl Checker {
             rigid: false,
             obituaries: obituaries::Obituaries::default(),
             asked: BTreeSet::new(),
+            host: host::Host::default(),
         };
         checker.load_prelude();
         checker

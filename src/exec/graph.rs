@@ -3,6 +3,7 @@
 //! Only then may calls nest deeply, and only then is a large stack worth a thread of its own.
 
 use crate::ir::{Block, FuncId, Module, Op};
+use crate::rt::account;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
@@ -57,10 +58,15 @@ fn callees(module: &Module, func: FuncId) -> Vec<FuncId> {
 /// Runs `work` on a thread with that much stack; on this thread if none can be made.
 pub fn on_large_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
     let waiting = Mutex::new(Some(work));
+    let account = account::current();
     let start = || waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
     let finished = std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("locus".into()).stack_size(bytes);
-        let handle = builder.spawn_scoped(scope, || start().map(|work| work())).ok()?;
+        let run = || {
+            let _session = account::enter(account.clone());
+            start().map(|work| work())
+        };
+        let handle = builder.spawn_scoped(scope, run).ok()?;
         Some(handle.join())
     });
     match finished {

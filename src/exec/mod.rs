@@ -8,6 +8,7 @@ pub mod chunked;
 pub mod finite;
 mod frame;
 pub mod graph;
+mod host;
 pub mod op;
 pub mod oracle;
 pub mod plan;

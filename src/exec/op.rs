@@ -5,7 +5,7 @@
 use crate::base::kernel::Kernel;
 use crate::base::ops::{DType, ReduceKind, ScalarOp};
 use crate::base::sweep::Sweep;
-use crate::ir::{AxisSet, Const, Op, Type};
+use crate::ir::{AxisSet, Const, Op, Type, is_host_function};
 use crate::rt::ctx::Ctx;
 use crate::rt::elementwise::{self, TileFn};
 use crate::rt::error::Result;
@@ -13,7 +13,7 @@ use crate::rt::tensor::Tensor;
 use crate::rt::value::{Items, Value};
 use crate::rt::{contract, index, reduce, table};
 
-use super::{chunked, finite, internal, sparse, sweep};
+use super::{chunked, finite, host, internal, sparse, sweep};
 
 /// Runs one operation. `args` are the values of `op.operands()`; one that nobody else shares may be changed in
 /// place. `dests` are the types of the results.
@@ -147,6 +147,9 @@ pub(super) fn dispatch(ctx: &mut Ctx, op: &Op, args: Vec<Value>, dests: &[&Type]
         Op::Kernel { kernel, .. } => elementwise::run(kernel, None, args),
         Op::Builtin { name: "add_at", axes, .. } => add_at(axes, args).map(|sum| vec![sum]),
         Op::Builtin { name, .. } if KEEP_ITEMS.contains(name) => builtin(ctx, op, args),
+        Op::Builtin { name, axes, .. } if is_host_function(name) => {
+            host::call(ctx, name, axes, chunked::plain_items(args)?, dests)
+        }
         Op::Builtin { .. } => builtin(ctx, op, chunked::plain_items(args)?),
         Op::MakeRecord(_) => Ok(vec![Value::Record(Items::new(args))]),
         Op::MakeList(_) => Ok(vec![Value::list(args)?]),

@@ -35,11 +35,23 @@ const SHOWS: &[&str] = &[
     "loop_end",
 ];
 
+/// What the name of a function of the host begins with; no other builtin has a dot in its name.
+pub const HOST: &str = "host.";
+
+/// The same for a function that was declared pure.
+pub const PURE_HOST: &str = "pure host.";
+
+/// Is it a function that the program around the session registered?
+pub fn is_host_function(name: &str) -> bool {
+    name.starts_with(HOST) || name.starts_with(PURE_HOST)
+}
+
 /// The effect of a builtin by its name.
 pub fn builtin_effect(name: &str) -> Effect {
     match name {
         _ if CHECKS.contains(&name) => Effect::Checks,
-        _ if SHOWS.contains(&name) => Effect::Shows,
+        // Nobody here knows what it does.
+        _ if SHOWS.contains(&name) || name.starts_with(HOST) => Effect::Shows,
         _ => Effect::None,
     }
 }

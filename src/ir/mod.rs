@@ -18,7 +18,7 @@ use crate::base::kernel::Kernel;
 use crate::base::ops::{ReduceKind, ScalarOp};
 use crate::base::span::Span;
 use crate::base::sweep::Sweep;
-pub use effect::{Effect, builtin_is_pure};
+pub use effect::{Effect, HOST, PURE_HOST, builtin_is_pure, is_host_function};
 pub use types::{AxisSet, Elem, Type};
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

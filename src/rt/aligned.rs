@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::account::{self, Account};
 
 /// One cache line; makes a vector of them aligned to 64 bytes.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
@@ -77,35 +79,52 @@ impl DerefMut for Lines {
     }
 }
 
-/// A fixed-length array aligned to 64 bytes.
+/// A fixed-length array: aligned to 64 bytes if it was made here, wherever it lay if somebody gave it.
 pub struct Aligned<T> {
-    /// At least as many as the elements need.
-    lines: Lines,
-    len: usize,
-    element: std::marker::PhantomData<T>,
+    place: Place<T>,
+    /// Who pays for it, if it is large and its session has an account.
+    account: Option<Arc<Account>>,
+}
+
+enum Place<T> {
+    Own {
+        /// At least as many as the elements need.
+        lines: Lines,
+        len: usize,
+    },
+    Given {
+        values: Vec<T>,
+        _held: Held,
+    },
 }
 
 impl<T: bytemuck::Pod> Aligned<T> {
     pub fn zeros(len: usize) -> Aligned<T> {
         let count = lines_for::<T>(len);
         super::profile::allocated(count * 64);
-        let (mut lines, recycled) = obtain(count);
+        let (mut lines, recycled, account) = obtain(count);
         if recycled {
             lines[..count].fill(Line([0; 64]));
         }
-        Aligned { lines, len, element: std::marker::PhantomData }
+        Aligned { place: Place::Own { lines, len }, account }
     }
 
     /// An array of unspecified contents, for a caller that writes every element.
     pub fn scratch(len: usize) -> Aligned<T> {
         let count = lines_for::<T>(len);
         super::profile::allocated(count * 64);
-        let (mut lines, _) = obtain(count);
+        let (mut lines, _, account) = obtain(count);
         // In tests an element that nobody wrote must not look like a plausible number.
         if cfg!(test) {
             lines.fill(Line([0xA5; 64]));
         }
-        Aligned { lines, len, element: std::marker::PhantomData }
+        Aligned { place: Place::Own { lines, len }, account }
+    }
+
+    /// Takes over an array that was made elsewhere, as it is.
+    pub fn given(values: Vec<T>) -> Aligned<T> {
+        let held = Held::new(values.len() * size_of::<T>());
+        Aligned { place: Place::Given { values, _held: held }, account: None }
     }
 
     pub fn from_slice(values: &[T]) -> Aligned<T> {
@@ -124,25 +143,41 @@ impl<T: bytemuck::Pod> Clone for Aligned<T> {
 impl<T: bytemuck::Pod> Deref for Aligned<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
-        &bytemuck::cast_slice(&self.lines)[..self.len]
+        match &self.place {
+            Place::Own { lines, len } => &bytemuck::cast_slice(lines)[..*len],
+            Place::Given { values, .. } => values,
+        }
     }
 }
 
 impl<T: bytemuck::Pod> DerefMut for Aligned<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
+        match &mut self.place {
+            Place::Own { lines, len } => &mut bytemuck::cast_slice_mut(lines)[..*len],
+            Place::Given { values, .. } => values,
+        }
     }
 }
 
 impl<T> std::fmt::Debug for Aligned<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{} elements]", self.len)
+        let len = match &self.place {
+            Place::Own { len, .. } => *len,
+            Place::Given { values, .. } => values.len(),
+        };
+        write!(f, "[{len} elements]")
     }
 }
 
 impl<T> Drop for Aligned<T> {
     fn drop(&mut self) {
-        give_back(std::mem::take(&mut self.lines));
+        if let Place::Own { lines, .. } = &mut self.place {
+            let lines = std::mem::take(lines);
+            if let Some(account) = &self.account {
+                account.give_back(lines.len() * 64);
+            }
+            give_back(lines);
+        }
     }
 }
 
@@ -167,33 +202,46 @@ pub fn live_bytes() -> usize {
     LIVE.load(Ordering::Relaxed) * 64
 }
 
-/// If an array of so many bytes does not fit into the budget any more: how many would.
+/// If an array of so many bytes does not fit any more into the budget of the process, or of the session that owns this
+/// thread: how many would.
 pub fn lacks_room(bytes: usize) -> Option<usize> {
     let left = BUDGET.load(Ordering::Relaxed).saturating_sub(live_bytes());
+    let left = account::current().map_or(left, |account| left.min(account.left()));
     (bytes > left).then_some(left)
 }
 
-/// Memory that was not taken here but counts as in use while this lives: the bytes of input files.
+/// Memory that was not taken here but counts as in use while this lives: the bytes of input files, and given arrays.
 #[derive(Debug)]
-pub struct Held(usize);
+pub struct Held {
+    lines: usize,
+    account: Option<Arc<Account>>,
+}
 
 impl Held {
     pub fn new(bytes: usize) -> Held {
-        LIVE.fetch_add(bytes / 64, Ordering::Relaxed);
-        Held(bytes / 64)
+        let lines = bytes / 64;
+        LIVE.fetch_add(lines, Ordering::Relaxed);
+        let account = account::current().filter(|_| lines > 0);
+        if let Some(account) = &account {
+            account.take(lines * 64);
+        }
+        Held { lines, account }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        LIVE.fetch_sub(self.0, Ordering::Relaxed);
+        LIVE.fetch_sub(self.lines, Ordering::Relaxed);
+        if let Some(account) = &self.account {
+            account.give_back(self.lines * 64);
+        }
     }
 }
 
-/// A new array of at least `count` lines: from the pool (then with old contents), or fresh zeros.
-fn obtain(count: usize) -> (Lines, bool) {
+/// A new array of at least `count` lines: from the pool (then with old contents), or fresh zeros; and who pays for it.
+fn obtain(count: usize) -> (Lines, bool, Option<Arc<Account>>) {
     if count < SMALL {
-        return (Lines::zeros(count), false);
+        return (Lines::zeros(count), false, None);
     }
     let (lines, recycled) = match take(count) {
         Some(lines) => (lines, true),
@@ -204,7 +252,11 @@ fn obtain(count: usize) -> (Lines, bool) {
     };
     let live = LIVE.fetch_add(lines.len(), Ordering::Relaxed) + lines.len();
     MOST.fetch_max(live, Ordering::Relaxed);
-    (lines, recycled)
+    let account = account::current();
+    if let Some(account) = &account {
+        account.take(lines.len() * 64);
+    }
+    (lines, recycled, account)
 }
 
 /// Frees kept arrays where a fresh one of `count` lines would lift the sum above what it may be.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::error::{Error, Result, code};
+use super::host::HostTable;
 use super::profile::Profile;
 use super::reach::Reach;
 use super::value::Value;
@@ -114,6 +115,8 @@ pub struct Ctx {
     pub folder: std::path::PathBuf,
     /// `--profile`: where time and memory go.
     pub profile: Option<Box<Profile>>,
+    /// Functions of the program around this session.
+    pub host: HostTable,
 }
 
 impl Ctx {
@@ -128,6 +131,7 @@ impl Ctx {
             depth: 0,
             folder: std::path::PathBuf::new(),
             profile: None,
+            host: HostTable::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! It knows no syntax, no IR and no sessions. Errors are values of `error::Error`; nothing here prints, and
 //! nothing panics on data. Everything that compiled code may call is in `table`.
 
+pub mod account;
 pub mod aligned;
 pub mod attention;
 pub mod blas;
@@ -18,6 +19,7 @@ pub mod files;
 pub mod format;
 pub mod grouping;
 pub mod guard;
+pub mod host;
 pub mod index;
 pub mod kernels;
 pub mod linalg;

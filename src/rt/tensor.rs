@@ -339,6 +339,7 @@ pub fn set_memory_limit(bytes: usize) {
 /// The number of elements; an error where it overflows or could not be allocated.
 pub fn checked_count(axes: &[(Axis, usize)]) -> Result<usize> {
     let most = MOST_ELEMENTS.load(Ordering::Relaxed);
+    let most = super::account::current().map_or(most, |account| most.min(account.memory() / 4));
     let count = axes.iter().try_fold(1usize, |count, &(_, len)| count.checked_mul(len));
     let count = count
         .filter(|&count| count <= most)

@@ -49,7 +49,7 @@ impl Session {
             let own: Vec<GlobalId> = unit.names.iter().flat_map(|(_, _, globals)| globals.iter().copied()).collect();
             self.provide(&own)?;
         }
-        Ok(Some(Outcome { kind: unit.kind, names: unit.names.clone(), result: None, time: start.elapsed() }))
+        Ok(Some(Outcome { kind: unit.kind, names: unit.names.clone(), result: None, ty: None, time: start.elapsed() }))
     }
 
     fn recall_item(&mut self, unit: &Unit) -> bool {

@@ -29,7 +29,7 @@ impl Session {
     }
 
     /// Everything entered at the prompt has run.
-    pub(super) fn release_nameless(&mut self) {
+    pub fn release_nameless(&mut self) {
         let (named, functions) = self.checker.reachable();
         self.release(named, functions);
     }

@@ -28,6 +28,7 @@ use crate::exec::{self, Engine, Fault};
 use crate::ir::{FuncId, GlobalId, Module, Op, Type};
 use crate::pass::{self, Passes};
 use crate::rt::ctx::{Ctx, Reached, World};
+use crate::rt::account::Account;
 use crate::rt::error::{Error, code};
 use crate::rt::reach::Reach;
 use crate::rt::value::Value;
@@ -55,6 +56,8 @@ pub struct Settings {
     /// Inputs may lie anywhere: the fence of the kernel alone decides.
     pub reads_everywhere: bool,
     pub limits: Limits,
+    /// What the session may take, if it shares the process with others: then `memory` and `disk` mean nothing.
+    pub account: Option<Arc<Account>>,
 }
 
 /// Where a session's output goes, and how it is stopped.
@@ -81,6 +84,8 @@ pub struct Outcome {
     pub names: Vec<(String, String, Vec<GlobalId>)>,
     /// Of an expression: its type as shown, and its leaves.
     pub result: Option<(String, Vec<Value>)>,
+    /// Of an expression: the type of its value.
+    pub ty: Option<Type>,
     pub time: Duration,
 }
 
@@ -149,7 +154,10 @@ impl Session {
         ctx.reached = reached;
         ctx.reach = reach(&settings);
         ctx.check_finite = settings.check_finite;
-        ctx.memory_limit = super::machine::bound_memory(settings.memory, settings.disk);
+        ctx.memory_limit = match &settings.account {
+            Some(account) => account.memory(),
+            None => super::machine::bound_memory(settings.memory, settings.disk),
+        };
         ctx.folder = settings.folder.clone();
         ctx.profile = settings.profile.then(Default::default);
         Session {
@@ -301,7 +309,8 @@ impl Session {
         }
         self.finished_unit(unit, watched);
         let result = unit.shown.clone().filter(|_| unit.kind == UnitKind::Expression).map(|shown| (shown, values));
-        Ok(Outcome { kind: unit.kind, names: unit.names.clone(), result, time })
+        let ty = self.checker.module.function(unit.func).results.first().cloned();
+        Ok(Outcome { kind: unit.kind, names: unit.names.clone(), result, ty, time })
     }
 
     fn call(&mut self, func: FuncId) -> Result<Vec<Value>, Fault> {

@@ -38,6 +38,11 @@ pub(in crate::check) fn effect(span: Span, place: &str) -> D {
     D::error("E040", span, format!("{place} cannot print, write or plot")).help("print the result afterwards")
 }
 
+pub(in crate::check) fn host_effect(span: Span, place: &str) -> D {
+    D::error("E040", span, format!("{place} cannot call a function of the host that may do more than compute"))
+        .help("call it before, and use the result; or let the host register it as pure")
+}
+
 pub(in crate::check) fn check_inside(span: Span) -> D {
     D::error("E040", span, "a comprehension cannot assert")
         .note("note", "its elements are computed in no order, some of them more than once")

@@ -8,6 +8,7 @@ use crate::rt::error::Result;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
+#[derive(Debug)]
 struct Cache {
     /// The tiles in memory, oldest first; one that its tensor gave up is an empty reference.
     tiles: VecDeque<(Weak<Tile>, usize)>,
@@ -18,23 +19,34 @@ struct Cache {
 /// Unless `--memory` is smaller: see `session::machine`.
 pub const USUAL: usize = 64 << 20;
 
-static CACHE: Mutex<Cache> = Mutex::new(Cache { tiles: VecDeque::new(), bytes: 0, limit: USUAL });
+/// The tiles in memory of the process, or of one session that has an account.
+#[derive(Debug)]
+pub struct Tiles(Mutex<Cache>);
 
-fn cache() -> MutexGuard<'static, Cache> {
-    // A panic under the lock leaves the queue whole.
-    CACHE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+static CACHE: Tiles = Tiles::new(USUAL);
+
+impl Tiles {
+    /// At most so many bytes are in memory.
+    pub const fn new(limit: usize) -> Tiles {
+        Tiles(Mutex::new(Cache { tiles: VecDeque::new(), bytes: 0, limit }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        // A panic under the lock leaves the queue whole.
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
 }
 
 /// The bytes of tiles that may be in memory at once.
 pub fn set_limit(bytes: usize) {
-    cache().limit = bytes;
+    CACHE.lock().limit = bytes;
 }
 
-/// A tile came into memory. Older ones leave it.
+/// A tile came into memory. Older ones of its owner leave it.
 pub fn entered(tile: &Arc<Tile>, bytes: usize) -> Result<()> {
     let mut leaving = Vec::new();
     {
-        let mut cache = cache();
+        let mut cache = tile.account().map_or(&CACHE, |account| &account.tiles).lock();
         cache.tiles.push_back((Arc::downgrade(tile), bytes));
         cache.bytes += bytes;
         if cache.bytes > cache.limit {

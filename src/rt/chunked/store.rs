@@ -3,6 +3,7 @@
 //! It is read and written by positions, not mapped: mapped pages count as memory of the process, and the bound on
 //! memory would not hold. The file goes with the process, however that ends. What a tensor gave up is used again.
 
+use crate::rt::account::{self, Account};
 use crate::rt::error::{Error, Result, code};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -46,10 +47,14 @@ pub fn usage() -> (u64, u64) {
 pub struct Extent {
     at: u64,
     len: u64,
+    account: Option<Arc<Account>>,
 }
 
 impl Drop for Extent {
     fn drop(&mut self) {
+        if let Some(account) = &self.account {
+            account.unstore(self.len);
+        }
         let mut store = store();
         store.used -= self.len;
         if self.len > 0 {
@@ -65,10 +70,14 @@ pub fn write(bytes: &[u8]) -> Result<Extent> {
     if store.used.saturating_add(len) > store.limit {
         return Err(above_limit(store.used + len, store.limit));
     }
+    let account = account::current();
+    if let Some(account) = &account {
+        account.store(len).map_err(|(needed, limit)| above_limit(needed, limit))?;
+    }
     let at = store.place(len);
     store.used += len;
     store.most = store.most.max(store.used);
-    let extent = Extent { at, len };
+    let extent = Extent { at, len, account };
     let file = store.open();
     drop(store);
     match file.and_then(|file| write_at(&file, at, bytes)) {

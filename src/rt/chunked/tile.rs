@@ -5,6 +5,7 @@
 use super::store::{self, Extent};
 use super::{cache, internal};
 use crate::base::ops::DType;
+use crate::rt::account::{self, Account};
 use crate::rt::error::Result;
 use crate::rt::sparse::{Pattern, Sparse};
 use crate::rt::tensor::{Aligned, Buffer, Dim, Element, Tensor, with_element};
@@ -14,6 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 #[derive(Debug)]
 pub struct Tile {
     state: Mutex<State>,
+    /// Whose memory and disk it takes, if its session has an account.
+    account: Option<Arc<Account>>,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +44,11 @@ struct Array {
 
 impl Tile {
     pub fn empty() -> Arc<Tile> {
-        Arc::new(Tile { state: Mutex::default() })
+        Arc::new(Tile { state: Mutex::default(), account: account::current() })
+    }
+
+    pub(super) fn account(&self) -> Option<&Arc<Account>> {
+        self.account.as_ref()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,6 +119,8 @@ impl Tile {
     pub fn spill(&self) -> Result<()> {
         let mut state = self.state();
         if let State::Here(value) = &*state {
+            // Whichever thread makes room: the owner of the tile pays.
+            let _owner = account::enter(self.account.clone());
             *state = State::Stored(Stored::write(value)?);
         }
         Ok(())

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::ir::{Block, FuncId, Function, GlobalId, LocalId, Module, Op, builtin_is_pure};
+use crate::ir::{Block, FuncId, Function, GlobalId, LocalId, Module, Op, builtin_is_pure, is_host_function};
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Key(pub [u8; 32]);
@@ -34,12 +34,14 @@ struct Text {
     effects: Vec<&'static str>,
     /// Globals that are read for more than the lengths of their axes.
     whole: Vec<GlobalId>,
+    /// It calls a function of the host, pure or not: what that is the IR does not say.
+    calls_host: bool,
 }
 
 /// What is known of an item before it runs.
 #[derive(Clone, Debug, Default)]
 pub struct About {
-    /// `None` if it reads something whose origin has no key.
+    /// `None` if it reads something whose origin has no key, or calls a function of the host.
     pub key: Option<Key>,
     /// The globals that it sets, in order.
     pub sets: Vec<GlobalId>,
@@ -93,6 +95,7 @@ impl Keys {
             let text = self.text(module, id);
             hasher.update(&text.hash);
             whole.extend_from_slice(&text.whole);
+            known &= !text.calls_host;
             about.pure &=
                 text.effects.iter().all(|name| HARMLESS.contains(name)) && (id == func || text.sets.is_empty());
             for &callee in &text.calls {
@@ -148,6 +151,7 @@ impl Writer<'_> {
             sets: Vec::new(),
             effects: Vec::new(),
             whole: Vec::new(),
+            calls_host: false,
         };
         let mut writer = Writer { function, hasher: blake3::Hasher::new(), text, read: HashMap::new() };
         writer.line(&format!("{:?} -> {:?}", function.params, function.results));
@@ -206,6 +210,7 @@ impl Writer<'_> {
         {
             self.text.effects.push(name);
         }
+        self.text.calls_host |= matches!(op, Op::Builtin { name, .. } if is_host_function(name));
         self.line(&line);
     }
 }
