@@ -10,10 +10,15 @@ use locus::{Array, FailureKind, NumericClass, Options, Session, Transcript, Valu
 use ndarray::{Array1, Array2};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    ask(&mut |line| println!("{line}"))
+}
+
+/// All of it, line by line.
+pub fn ask(say: &mut dyn FnMut(String)) -> Result<(), Box<dyn Error>> {
     // Equal bits are promised for equal numeric classes. A library does not restart its host to choose the kernels of the
     // BLAS, as the command does, so it says what is in force.
     let class = NumericClass::here();
-    println!("kernel {}, as the command: {}", class.kernel, class.is_the_commands());
+    say(format!("kernel {}, as the command: {}", class.kernel, class.is_the_commands()));
 
     let heard = Transcript::default();
     let mut session = Options::new()
@@ -44,23 +49,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     session.evaluate(QUESTION)?;
 
     for line in heard.take_lines() {
-        println!("program: {line}");
+        say(format!("program: {line}"));
     }
     for bound in session.names()? {
-        println!("{}: {}", bound.name, bound.type_shown);
+        say(format!("{}: {}", bound.name, bound.type_shown));
     }
 
     // An array shares its elements with the session; a view copies nothing, and stays valid when the session is gone.
     let profile = session.get("profile")?;
     let share = session.get("share")?.number().unwrap_or(f64::NAN);
     let held = heard.take_expectations().iter().all(|line| line.held);
-    failures(&mut session)?;
+    failures(&mut session, say)?;
     drop(session);
     if let Value::Array(profile) = &profile {
         let view = profile.view::<f64>(&["hour"])?;
-        println!("{profile:?}: {:.3} at 6, {:.3} at 18", view[6], view[18]);
+        say(format!("{profile:?}: {:.3} at 6, {:.3} at 18", view[6], view[18]));
     }
-    println!("the hour explains {:.1} % of the variance; expectations hold: {held}", 100.0 * share);
+    say(format!("the hour explains {:.1} % of the variance; expectations hold: {held}", 100.0 * share));
     Ok(())
 }
 
@@ -78,11 +83,11 @@ expect {
 "#;
 
 /// Whatever goes wrong comes back as data, and the session goes on.
-fn failures(session: &mut Session) -> Result<(), Box<dyn Error>> {
+fn failures(session: &mut Session, say: &mut dyn FnMut(String)) -> Result<(), Box<dyn Error>> {
     // The function refuses its argument: a diagnostic at the call.
     let failure = session.evaluate("smooth(profile, 4)").expect_err("4 has no middle");
     let place = failure.diagnostics[0].primary.as_ref().map(|label| (label.place.line, label.place.column));
-    println!("{} at {place:?}: {}", failure.code(), failure.message());
+    say(format!("{} at {place:?}: {}", failure.code(), failure.message()));
 
     // A wrong axis does not check: nothing ran.
     let failure = session.evaluate("smooth(f64(mean[hour](seen)), 3)").expect_err("the axis is day");
@@ -96,7 +101,7 @@ fn failures(session: &mut Session) -> Result<(), Box<dyn Error>> {
         }
     });
     let failure = session.evaluate("let mut n = 0\nwhile n >= 0 { n = (n + 1) % 7 }").expect_err("it has no end");
-    println!("{}", failure.message());
+    say(failure.message().to_string());
     stopper.join().expect("the thread only waits");
 
     assert_eq!(session.evaluate("1 + 1")?.value.and_then(|two| two.int()), Some(2));

@@ -139,7 +139,7 @@ impl Value {
         }
     }
 
-    /// A value of the runtime, of this type. Tensors in tiles, and those that keep entries only, are made whole: that is
+    /// A value of the runtime, of this type (which records need, and indices). Tensors in tiles, and those that keep entries only, are made whole: that is
     /// a copy, and an error if the whole does not fit.
     pub(super) fn of(inner: &Inner, ty: &Type) -> Outcome<Value> {
         Ok(match (inner, ty) {
@@ -153,7 +153,8 @@ impl Value {
                 Inner::Tensor(tensor) => Value::Array(Array::of(tensor.clone(), element(&tensor, ty))),
                 other => Value::of(&other, ty)?,
             },
-            (Inner::List(items), Type::List(item)) => {
+            (Inner::List(items), ty) => {
+                let item = if let Type::List(item) = ty { item } else { &Type::Unit };
                 Value::List(items.iter().map(|value| Value::of(value, item)).collect::<Outcome<_>>()?)
             }
             (Inner::Record(values), Type::Record(fields)) => {

@@ -39,7 +39,8 @@ impl Session {
         functions.extend(self.memory.pending.values().map(|pending| pending.unit().func));
         functions.sort_unstable_by_key(|func| func.0);
         functions.dedup();
-        let module = self.module();
+        // What was checked and not called yet is in no other module.
+        let module = &self.checker.module;
         functions.into_iter().for_each(|func| kept.extend(read_by(module, func)));
         for (number, value) in self.globals.iter_mut().enumerate() {
             let global = GlobalId(number as u32);
@@ -125,6 +126,16 @@ mod tests {
         let mut left = held(&session);
         left.sort_unstable();
         assert_eq!(left, ["a", "b", "k", "n"]);
+    }
+
+    #[test]
+    fn a_function_that_nobody_called_yet_keeps_what_it_reads() {
+        let world = BufferWorld::default();
+        let mut session = session(&world);
+        enter(&mut session, "let w = 2.0 * 3.0\nfn f(n: int) -> float { if n == 0 { w } else { f(n - 1) } }");
+        enter(&mut session, "let w = 1.0 + 0.0");
+        enter(&mut session, "print(\"{f(2)}\")");
+        assert!(["6.0", "1.0"].contains(&world.text().trim()), "{}", world.text());
     }
 
     #[test]

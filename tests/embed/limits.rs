@@ -1,0 +1,146 @@
+//! Limits of memory, disk, depth and time, interrupts, listeners that panic: a failure each, and a session that goes on.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{ENGINES, alive, each_engine, number, open, refused};
+use locus::{Array, FailureKind, Listener, Options, Session, Value};
+use ndarray::Array2;
+
+const FOREVER: &str = "let mut n = 0\nwhile n >= 0 { n = (n + 1) % 7 }";
+
+#[test]
+fn memory_is_bounded_for_each_session_by_itself() {
+    for engine in ENGINES {
+        let mut small = Options::new().engine(engine).memory(8 << 20).open().unwrap();
+        let mut large = Options::new().engine(engine).memory(64 << 20).open().unwrap();
+        let text = "axis big = 3_000_000\nlet x = [i in big => f32(float(int(i)))]";
+        refused(&mut small, text, FailureKind::Failed, "R010");
+        large.evaluate(text).unwrap_or_else(|failure| panic!("{failure}"));
+        assert!(large.memory_in_use() >= 12_000_000 && small.memory_in_use() < 8 << 20);
+        // The small one has its own room, whatever the large one takes.
+        let text = "axis part = 500_000\nlet y = f32([i in part => 1.0])";
+        small.evaluate(text).unwrap_or_else(|failure| panic!("{failure}"));
+        refused(&mut small, "let a = y + 1.0\nlet b = y + 2.0\nlet c = y + 3.0", FailureKind::Failed, "R010");
+        assert_eq!(number(&mut small, "total(y)"), 500_000.0);
+        let taken = small.get("y").unwrap();
+        small.evaluate("let y = 0").unwrap();
+        assert!(small.memory_in_use() >= 2_000_000, "what the host holds counts");
+        drop(taken);
+        assert!(small.memory_in_use() < 1_000_000);
+    }
+}
+
+#[test]
+fn what_the_host_gives_counts() {
+    let mut session = Options::new().memory(8 << 20).open().unwrap();
+    // Made by the host, it is the host's; in the session it takes part in what fits.
+    session.set("x", Array::new(Array2::<f32>::ones((1000, 1000)), &["row", "col"]).unwrap()).unwrap();
+    assert_eq!(number(&mut session, "total(x)"), 1e6);
+    refused(&mut session, "let a = x + 1.0\nlet b = x + 2.0\nlet c = x + 3.0", FailureKind::Failed, "R010");
+}
+
+#[test]
+fn calls_that_nest_too_deep_and_loops_without_an_end() {
+    for (mut session, _) in each_engine() {
+        let text = "fn f(n: int) -> int { if n < 0 { 0 } else { 1 + f(n + 1) } }\nf(0)";
+        refused(&mut session, text, FailureKind::Failed, "R012");
+        assert!(session.evaluate("f(-1)").is_err(), "what failed is forgotten");
+        let interrupter = session.interrupter();
+        assert!(!interrupter.interrupt(), "nothing runs");
+        let stopper = thread::spawn(move || {
+            while !interrupter.interrupt() {
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+        let failure = refused(&mut session, FOREVER, FailureKind::Interrupted, "R013");
+        assert_eq!(failure.message(), "stopped by the host");
+        stopper.join().unwrap();
+    }
+}
+
+#[test]
+fn time_is_bounded() {
+    for engine in ENGINES {
+        let mut session = Options::new().engine(engine).time(Duration::from_millis(150)).open().unwrap();
+        let start = Instant::now();
+        let failure = refused(&mut session, FOREVER, FailureKind::OutOfTime, "R013");
+        assert!(failure.message().contains("its time is up"), "{failure}");
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn a_function_of_the_host_can_interrupt_its_own_session() {
+    let mut session = open();
+    let interrupter = session.interrupter();
+    session.register("fn stop_here()", move |_| {
+        interrupter.interrupt();
+        Ok(Value::Nothing)
+    }).unwrap();
+    let text = "use host\nfor i in 0..1_000_000_000 { host.stop_here() }";
+    refused(&mut session, text, FailureKind::Interrupted, "R013");
+}
+
+struct Panics;
+
+impl Listener for Panics {
+    fn print(&mut self, text: &str) {
+        panic!("cannot hear {text}");
+    }
+}
+
+#[test]
+fn a_listener_that_panics_ends_the_text_and_not_the_session() {
+    for engine in ENGINES {
+        let mut session = Options::new().engine(engine).listener(Panics).open().unwrap();
+        let text = "for i in 0..1_000_000_000 { print(\"you\") }";
+        let failure = session.evaluate(text).unwrap_err();
+        assert!(failure.message().contains("the host's listener panicked: cannot hear you"), "{failure}");
+        alive(&mut session);
+    }
+}
+
+#[test]
+fn files_are_written_below_the_output_folder_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let heard = locus::Transcript::default();
+    let mut session = Options::new().output(folder.path().join("out")).listener(heard.clone()).open().unwrap();
+    session.evaluate("use std.io\naxis a = 3\nio.write_npy(\"x.npy\", ones[a]())").unwrap_or_else(|f| panic!("{f}"));
+    let files = heard.take_files();
+    assert_eq!(files.len(), 1);
+    assert!(folder.path().join("out/x.npy").is_file());
+    refused(&mut session, "io.write_npy(\"../x.npy\", ones[a]())", FailureKind::Failed, "R007");
+    let mut without = open();
+    refused(&mut without, "use std.io\naxis a = 3\nio.write_npy(\"x.npy\", ones[a]())", FailureKind::Failed, "R008");
+}
+
+#[test]
+fn what_a_program_says_is_heard() {
+    let heard = locus::Transcript::default();
+    let mut session: Session = Options::new().listener(heard.clone()).open().unwrap();
+    let text = "axis a = 3\nprint(\"one\")\nplot lines { y: ones[a](), x: a, title: \"t\" }\nexpect {\n  1.0 ~ 1.0 +- 0.1\n  2 == 3\n}";
+    session.evaluate(text).unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(heard.take_lines()[0], "one");
+    assert!(heard.take_figures()[0].contains("<svg"));
+    let held: Vec<bool> = heard.take_expectations().iter().map(|line| line.held).collect();
+    assert_eq!(held, [true, false]);
+    assert!(heard.take_lines().is_empty());
+}
+
+#[test]
+fn overrides_strictness_and_files() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("lib")).unwrap();
+    std::fs::write(folder.path().join("lib/near.exp"), "let three = 3\n").unwrap();
+    std::fs::write(folder.path().join("lib/main.exp"), "use \"near.exp\"\nlet n = 1\nn + near.three\n").unwrap();
+    let mut session = Options::new().folder(folder.path()).set("n", "5").open().unwrap();
+    let done = session.run_file("lib/main.exp").unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(done.value.and_then(|value| value.int()), Some(8));
+    let missing = session.run_file("none.exp").unwrap_err();
+    assert_eq!((missing.kind, missing.code()), (FailureKind::Refused, "E043"));
+    std::fs::write(folder.path().join("bad.exp"), "let x = \n").unwrap();
+    let bad = session.run_file("bad.exp").unwrap_err();
+    assert!(bad.diagnostics[0].primary.as_ref().unwrap().place.file.ends_with("bad.exp"));
+    alive(&mut session);
+}
