@@ -21,11 +21,7 @@ pub fn ask(say: &mut dyn FnMut(String)) -> Result<(), Box<dyn Error>> {
     say(format!("kernel {}, as the command: {}", class.kernel, class.is_the_commands()));
 
     let heard = Transcript::default();
-    let mut session = Options::new()
-        .memory(256 << 20)
-        .time(Duration::from_secs(20))
-        .listener(heard.clone())
-        .open()?;
+    let mut session = Options::new().memory(256 << 20).time(Duration::from_secs(20)).listener(heard.clone()).open()?;
 
     // An array in standard order is taken over as it is: nothing is copied.
     let seen: Array2<f32> = measurements();

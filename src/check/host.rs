@@ -128,7 +128,11 @@ impl Checker {
 
     /// Declares a function of the host: `fn smooth(x: f32[pos], width: int) -> f32[pos]`. Gives its name in programs and
     /// its name in the IR. A function of an old registration stays what it is in what was checked before.
-    pub fn add_host_function(&mut self, signature: &str, pure: bool) -> Result<(String, &'static str), Vec<Diagnostic>> {
+    pub fn add_host_function(
+        &mut self,
+        signature: &str,
+        pure: bool,
+    ) -> Result<(String, &'static str), Vec<Diagnostic>> {
         let text = format!("pub intrinsic {}\n", signature.trim());
         let file = self.sources.add(MODULE, text.clone());
         let (program, faults) = parse::parse_program(file, &text);
@@ -233,9 +237,7 @@ fn bound(val: &Val) -> Binding {
         Val::Lit(Lit::Float(x)) => Binding::Constant(Const::F64(*x)),
         Val::Lit(Lit::Bool(x)) => Binding::Constant(Const::Bool(*x)),
         Val::Lit(Lit::Str(x)) => Binding::Constant(Const::Str(x.clone())),
-        Val::Record(fields) => {
-            Binding::Record(fields.iter().map(|(name, val)| (name.clone(), bound(val))).collect())
-        }
+        Val::Record(fields) => Binding::Record(fields.iter().map(|(name, val)| (name.clone(), bound(val))).collect()),
         other => Binding::Other(other.ty()),
     }
 }

@@ -332,6 +332,8 @@ impl Checker {
             }
         }
         self.rigid = true;
+        // Where axes have no lengths, what is called there is for nobody else.
+        let instances = self.instances.clone();
         let _ = self.begin_unit(id);
         let mut bound = Vec::new();
         for ((name, ty), param) in signature.params.iter().zip(&function.params) {
@@ -344,6 +346,7 @@ impl Checker {
         self.enter_item(id, generics, function, &signature, &subst, bound, function.span);
         self.frames.pop();
         self.close_function(Vec::new());
+        self.instances = instances;
         self.rigid = false;
     }
 }

@@ -197,6 +197,8 @@ impl Checker {
     pub fn check_program(&mut self, file: FileId, program: &ast::Program) -> Result<Vec<Unit>, Vec<Diagnostic>> {
         let before = self.user_module_state();
         self.units.clear();
+        // A function that was called before may be another one now, or use others and other values.
+        self.instances.clear();
         self.check_items(ModId::USER, file, program);
         let unused: Vec<String> = self.unused_overrides.iter().cloned().collect();
         for name in unused {

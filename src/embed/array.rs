@@ -83,10 +83,7 @@ impl Array {
     /// Takes over an array of `ndarray` with a name for each axis. Nothing is copied if it lies in standard order (the
     /// last axis side by side); otherwise it is copied into that order once, so that results depend on the values and
     /// the order of the axes, and never on how they lay in memory.
-    pub fn new<T: Element, D: Dimension>(
-        values: ArrayBase<OwnedRepr<T>, D>,
-        axes: &[&str],
-    ) -> Result<Array, Failure> {
+    pub fn new<T: Element, D: Dimension>(values: ArrayBase<OwnedRepr<T>, D>, axes: &[&str]) -> Result<Array, Failure> {
         let named = named(values.shape(), axes)?;
         let whole = values.is_standard_layout();
         let count = values.len();
@@ -197,7 +194,9 @@ impl Array {
             let start = buffer.get(self.tensor.offset..).unwrap_or(&[]);
             ArrayViewD::from_shape(IxDyn(&shape).strides(IxDyn(&strides)), start)
         };
-        view.map_err(|fault| Failure::usage(format!("the array cannot be viewed: {fault}"), "take a copy with `to_array`"))
+        view.map_err(|fault| {
+            Failure::usage(format!("the array cannot be viewed: {fault}"), "take a copy with `to_array`")
+        })
     }
 
     /// A copy of the elements, with the axes in this order.
@@ -231,10 +230,16 @@ fn named(shape: &[usize], names: &[&str]) -> Result<Vec<(Axis, usize)>, Failure>
         return Err(Failure::usage("an array without axes is a number", "give the number itself"));
     }
     if shape.len() > MOST_AXES {
-        return Err(Failure::usage(format!("{} axes, at most {MOST_AXES}", shape.len()), "merge axes that go together"));
+        return Err(Failure::usage(
+            format!("{} axes, at most {MOST_AXES}", shape.len()),
+            "merge axes that go together",
+        ));
     }
     if let Some(twice) = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
-        return Err(Failure::usage(format!("the axis `{}` stands there twice", twice.1), "an array has each axis once"));
+        return Err(Failure::usage(
+            format!("the axis `{}` stands there twice", twice.1),
+            "an array has each axis once",
+        ));
     }
     if let Some(bad) = names.iter().find(|name| !Checker::is_axis_name(name)) {
         let message = format!("`{}` cannot be the name of an axis", bad.escape_debug());

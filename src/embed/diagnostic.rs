@@ -52,9 +52,7 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     pub(super) fn new(diagnostic: &diag::Diagnostic, sources: &Sources) -> Diagnostic {
-        let label = |label: &diag::Label| {
-            Some(Label { place: place(label.span, sources)?, text: label.text.clone() })
-        };
+        let label = |label: &diag::Label| Some(Label { place: place(label.span, sources)?, text: label.text.clone() });
         Diagnostic {
             code: diagnostic.code,
             is_warning: diagnostic.severity == Severity::Warning,
@@ -136,8 +134,12 @@ impl Failure {
             session::Failure::Interrupted(one) => {
                 let mut one = (**one).clone();
                 let (kind, message) = match reason {
-                    Some(Reason::Time(most)) => (FailureKind::OutOfTime, format!("stopped after {most:.1?}: its time is up")),
-                    Some(Reason::Listener(why)) => (FailureKind::Failed, format!("the host's listener panicked: {why}")),
+                    Some(Reason::Time(most)) => {
+                        (FailureKind::OutOfTime, format!("stopped after {most:.1?}: its time is up"))
+                    }
+                    Some(Reason::Listener(why)) => {
+                        (FailureKind::Failed, format!("the host's listener panicked: {why}"))
+                    }
                     _ => (FailureKind::Interrupted, "stopped by the host".to_string()),
                 };
                 one.message = message;

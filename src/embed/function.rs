@@ -60,12 +60,7 @@ impl Arguments {
         self.find(number, Value::list, "a list")
     }
 
-    fn find<'a, T>(
-        &'a self,
-        number: usize,
-        of: impl FnOnce(&'a Value) -> Option<T>,
-        what: &str,
-    ) -> Result<T, String> {
+    fn find<'a, T>(&'a self, number: usize, of: impl FnOnce(&'a Value) -> Option<T>, what: &str) -> Result<T, String> {
         self.0.get(number).and_then(of).ok_or_else(|| format!("argument {number} is not {what}"))
     }
 }

@@ -3,8 +3,7 @@
 //! The command restarts itself, once, where that gets it faster kernels of the BLAS. A library must not do that to its
 //! host, so it says what is in force, whether the command would have the same, and how the host can be started for it.
 
-use crate::rt::kernels;
-use crate::session::machine::Machine;
+use crate::rt::{blas, kernels};
 
 /// What the bits of numbers depend on, beside the program and its inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,22 +16,17 @@ pub struct NumericClass {
     pub command_kernel: String,
     /// What OpenBLAS says of itself.
     pub openblas: String,
-    pub processor: String,
-    /// Threads that work is spread over. They change no bit.
-    pub threads: usize,
 }
 
 impl NumericClass {
     /// That of this process.
     pub fn here() -> NumericClass {
-        let machine = Machine::here();
+        let blas = blas::info();
         NumericClass {
-            version: machine.locus,
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            kernel: blas.corename,
             command_kernel: kernels::wanted_kernel(),
-            kernel: machine.kernel,
-            openblas: machine.openblas,
-            processor: machine.processor,
-            threads: machine.threads,
+            openblas: blas.config,
         }
     }
 

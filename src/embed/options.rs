@@ -34,6 +34,7 @@ pub struct Options {
     pub(super) overrides: BTreeMap<String, String>,
     pub(super) strict: bool,
     pub(super) check_finite: bool,
+    pub(super) threads: Option<usize>,
     pub(super) limits: Limits,
     pub(super) listener: Box<dyn Listener>,
 }
@@ -56,6 +57,7 @@ impl Default for Options {
             overrides: BTreeMap::new(),
             strict: false,
             check_finite: false,
+            threads: None,
             limits: Limits::default(),
             listener: Box::new(Transcript::default()),
         }
@@ -102,6 +104,13 @@ impl Options {
     /// A NaN or infinity that an operation, or a function of the host, makes of finite numbers is an error at once.
     pub fn check_finite(mut self, check: bool) -> Options {
         self.check_finite = check;
+        self
+    }
+
+    /// The threads that the session's work is spread over, its own among them: one for each processor (or as many as the
+    /// environment says in `LOCUS_THREADS`) unless set. They change no bit of any result.
+    pub fn threads(mut self, threads: usize) -> Options {
+        self.threads = Some(threads);
         self
     }
 

@@ -1,4 +1,4 @@
-//! What all sessions of a process share, and the host may set: threads, and the memory of all together.
+//! What all sessions of a process share: the memory of all together, which the host may bound, and the BLAS.
 //!
 //! Each session has limits of its own beside these. Two more things are the whole process's: the BLAS is set to one
 //! thread when the first session opens (our own threads share the work, and its numbers would depend on theirs), and
@@ -6,16 +6,10 @@
 
 use std::sync::Once;
 
-use crate::rt::{aligned, blas, kernels, tensor};
+use crate::rt::{aligned, blas, tensor};
 use crate::session::machine;
 
 static MEMORY: Once = Once::new();
-
-/// Sets the number of threads that the work of all sessions is spread over: one for each processor unless this was
-/// called before anything was computed. Gives the number in force. It changes no bit of any result.
-pub fn set_threads(threads: usize) -> usize {
-    kernels::set_threads(Some(threads))
-}
 
 /// Sets how many bytes the arrays of all sessions together may take: four fifths of the machine's memory unless this is
 /// called. It may be called again.

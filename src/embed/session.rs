@@ -17,6 +17,7 @@ use super::value::Value;
 use super::worker::Worker;
 use crate::rt::account::{self, Account};
 use crate::rt::error::{Error, code};
+use crate::rt::kernels;
 
 type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 
@@ -70,11 +71,15 @@ impl Session {
     pub(super) fn open(options: Options) -> Result<Session, Failure> {
         process::prepare();
         let account = Account::new(options.limits.memory, options.limits.disk);
+        let threads = kernels::usual_threads(options.threads);
         let (interrupter, time) = (Interrupter::default(), options.limits.time);
         let (jobs, work) = channel::<Job>();
         let (own, stop) = (account.clone(), interrupter.clone());
         let run = move || {
-            let _account = account::enter(Some(own.clone()));
+            account::own(own.clone());
+            // Without a pool of its own the session would wait for that of the host, which may wait for the session.
+            let helper = own.clone();
+            let _pool = kernels::own_pool(threads, move || account::own(helper.clone()));
             let mut worker = Worker::new(options, own, stop);
             work.into_iter().for_each(|job| job(&mut worker));
         };

@@ -21,7 +21,7 @@ use crate::rt::value::Value as Inner;
 use crate::session::folder::OutputFolder;
 use crate::session::journal::SharedJournal;
 use crate::session::load::{DiskLoader, read_script};
-use crate::session::{self, Output, Outcome, Settings};
+use crate::session::{self, Outcome, Output, Settings};
 
 /// One session, on its own thread.
 pub(super) struct Worker {
@@ -90,8 +90,7 @@ impl Worker {
         let outcome = self.session.enter(&name, text);
         let reason = self.interrupter.end();
         let sources = &self.session.checker.sources;
-        let warnings =
-            self.session.checker.warnings.iter().map(|warning| Diagnostic::new(warning, sources)).collect();
+        let warnings = self.session.checker.warnings.iter().map(|warning| Diagnostic::new(warning, sources)).collect();
         match outcome {
             Ok(outcomes) => evaluated(&outcomes, warnings),
             Err(failure) => {
@@ -99,6 +98,7 @@ impl Worker {
                 // A text that did not check was forgotten already, and a second time would take back the one before.
                 if !matches!(failure, session::Failure::Check(_)) {
                     self.session.checker.forget_last_entry();
+                    self.session.release_nameless();
                 }
                 Err(shown)
             }
@@ -108,8 +108,8 @@ impl Worker {
     /// Runs a file: what it names is relative to its own folder.
     pub fn run_file(&mut self, path: &Path) -> Result<Evaluated, Failure> {
         let full = if path.is_absolute() { path.to_path_buf() } else { self.folder.join(path) };
-        let script = read_script(&full)
-            .map_err(|fault| Failure::of(FailureKind::Refused, &[fault], &Sources::default()))?;
+        let script =
+            read_script(&full).map_err(|fault| Failure::of(FailureKind::Refused, &[fault], &Sources::default()))?;
         self.turn_to(&script.folder());
         let outcome = self.evaluate(Some(script.name.clone()), &script.text);
         self.turn_to(&self.folder.clone());
@@ -126,7 +126,10 @@ impl Worker {
     pub fn set(&mut self, name: &str, value: Value) -> Result<(), Failure> {
         if !Checker::is_bindable(name) {
             let message = format!("`{}` cannot be the name of a value", name.escape_debug());
-            return Err(Failure::usage(message, "a name is letters, digits and underscores, and no word of the language"));
+            return Err(Failure::usage(
+                message,
+                "a name is letters, digits and underscores, and no word of the language",
+            ));
         }
         let ty = value.ty()?;
         let leaves = value.leaves(&format!("`{name}`, given by the host"));
@@ -183,7 +186,10 @@ impl Worker {
             Some(binding) => self.taken(&binding),
             None => {
                 let names: Vec<String> = self.names().into_iter().map(|bound| bound.name).collect();
-                Err(Failure::usage(format!("no value is called `{}`", name.escape_debug()), format!("there are: {}", names.join(", "))))
+                Err(Failure::usage(
+                    format!("no value is called `{}`", name.escape_debug()),
+                    format!("there are: {}", names.join(", ")),
+                ))
             }
         }
     }

@@ -55,10 +55,17 @@ fn callees(module: &Module, func: FuncId) -> Vec<FuncId> {
     found
 }
 
-/// Runs `work` on a thread with that much stack; on this thread if none can be made.
+/// Threads of sessions that have an account have twice as much stack, so nothing has to leave them: see
+/// `embed::session`. There the thread's pool is found, too.
+const ROOMY: usize = 128 << 20;
+
+/// Runs `work` on a thread with that much stack; on this thread if it has that, or if none can be made.
 pub fn on_large_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
     let waiting = Mutex::new(Some(work));
     let account = account::current();
+    if account.is_some() && bytes <= ROOMY {
+        return work();
+    }
     let start = || waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
     let finished = std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("locus".into()).stack_size(bytes);

@@ -2,8 +2,7 @@
 //!
 //! A command is one session in one process and needs no account. Sessions that share a process have one each, so that
 //! none can lift or use up the limit of another. An account follows the threads that a session owns (`enter`), and every
-//! large array, tile and place in the store remembers whose it is, whoever frees it. Threads of the pool, which work for
-//! all sessions, make small pieces only; those count for the process alone.
+//! large array, tile and place in the store remembers whose it is, whoever frees it.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -84,6 +83,11 @@ thread_local! {
 /// The account of the session that owns this thread.
 pub fn current() -> Option<Arc<Account>> {
     CURRENT.with(|current| current.borrow().clone())
+}
+
+/// From now on this thread works for the account.
+pub fn own(account: Arc<Account>) {
+    CURRENT.with(|current| current.replace(Some(account)));
 }
 
 /// Until the guard goes, this thread works for the account.

@@ -103,12 +103,25 @@ pub fn threads() -> usize {
     rayon::current_num_threads()
 }
 
-/// Sets the number of threads for the whole process: `wanted`, or `LOCUS_THREADS`, or one per processor. Works once,
-/// before anything was computed; returns the number in force.
-pub fn set_threads(wanted: Option<usize>) -> usize {
+/// How many threads there should be: `wanted`, or `LOCUS_THREADS`, or one per processor.
+pub fn usual_threads(wanted: Option<usize>) -> usize {
     let from_environment = || std::env::var("LOCUS_THREADS").ok().and_then(|text| text.trim().parse().ok());
     let count = wanted.or_else(from_environment).filter(|&count| count > 0);
-    let count = count.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    count.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1)
+}
+
+/// Makes this thread, and others that start and end with it, a pool of its own: what it computes is spread over these and
+/// nobody else's. The pool ends when what is returned is dropped.
+pub fn own_pool(threads: usize, start: impl Fn() + Send + Sync + 'static) -> Result<rayon::ThreadPool, String> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread();
+    let pool = pool.thread_name(|i| format!("locus-{i}")).start_handler(move |_| start());
+    pool.build().map_err(|why| why.to_string())
+}
+
+/// Sets the number of threads for the whole process, see `usual_threads`. Works once, before anything was computed;
+/// returns the number in force.
+pub fn set_threads(wanted: Option<usize>) -> usize {
+    let count = usual_threads(wanted);
     // Fails if the pool exists already; then its number stands.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(count).thread_name(|i| format!("locus-{i}")).build_global();
     threads()

@@ -32,17 +32,31 @@ fn every_type_goes_in_and_comes_out() {
     set(&mut session, "word", "a\"b\\n\u{1b}");
     set(&mut session, "list", vec![Value::Float(1.0), Value::Float(2.0)]);
     set(&mut session, "r", Value::Record(vec![("p".into(), Value::Int(1)), ("q".into(), Value::Text("t".into()))]));
-    let types: Vec<String> = session.names().unwrap().into_iter().map(|b| format!("{}: {}", b.name, b.type_shown)).collect();
+    let types: Vec<String> =
+        session.names().unwrap().into_iter().map(|b| format!("{}: {}", b.name, b.type_shown)).collect();
     let stated = [
-        "a: f32[col, row]", "b: f64[row]", "c: int[row]", "d: bool[row]", "n: int", "x: f32", "y: float", "yes: bool",
-        "word: str", "list: list<float>", "r: { p: int, q: str }",
+        "a: f32[col, row]",
+        "b: f64[row]",
+        "c: int[row]",
+        "d: bool[row]",
+        "n: int",
+        "x: f32",
+        "y: float",
+        "yes: bool",
+        "word: str",
+        "list: list<float>",
+        "r: { p: int, q: str }",
     ];
     assert_eq!(types, stated);
-    let text = "let moved = where(d, f64(a) + b * float(n), 0.0)\nlet whole = { m: moved, s: word, k: r.p + n, l: list }";
+    let text =
+        "let moved = where(d, f64(a) + b * float(n), 0.0)\nlet whole = { m: moved, s: word, k: r.p + n, l: list }";
     session.evaluate(text).unwrap_or_else(|failure| panic!("{failure}"));
     let whole = session.get("whole").unwrap();
     let moved = whole.field("m").and_then(Value::array).unwrap();
-    assert_eq!(moved.to_array::<f64>(&["row", "col"]).unwrap().into_raw_vec_and_offset().0, [1.75, 2.75, 3.75, 0.0, 0.0, 0.0]);
+    assert_eq!(
+        moved.to_array::<f64>(&["row", "col"]).unwrap().into_raw_vec_and_offset().0,
+        [1.75, 2.75, 3.75, 0.0, 0.0, 0.0]
+    );
     assert_eq!(whole.field("s").and_then(Value::text), Some("a\"b\\n\u{1b}"));
     assert_eq!(whole.field("k").and_then(Value::int), Some(8));
     assert_eq!(whole.field("l").and_then(Value::list).map(<[Value]>::len), Some(2));
@@ -82,9 +96,12 @@ fn layouts_change_neither_values_nor_bits() {
     let mut reversed = plain.slice(s![..;-1, ..;-1]).to_owned();
     reversed.invert_axis(Axis(0));
     reversed.invert_axis(Axis(1));
-    let wide = Array2::from_shape_fn((40, 60), |(i, j)| if i >= 3 && j % 2 == 1 && i < 40 && j < 58 { plain[[i - 3, j / 2]] } else { -1.0 });
+    let wide = Array2::from_shape_fn((40, 60), |(i, j)| {
+        if i >= 3 && j % 2 == 1 && i < 40 && j < 58 { plain[[i - 3, j / 2]] } else { -1.0 }
+    });
     let part = wide.slice(s![3.., 1..58;2]);
-    let rows = Array2::from_shape_fn((40, 29), |(i, j)| if i >= 3 { plain[[i - 3, j]] } else { -1.0 }).slice_move(s![3.., ..]);
+    let rows =
+        Array2::from_shape_fn((40, 29), |(i, j)| if i >= 3 { plain[[i - 3, j]] } else { -1.0 }).slice_move(s![3.., ..]);
     let arrays = [
         named(plain.clone(), &["row", "col"]),
         named(fortran, &["row", "col"]),
@@ -177,6 +194,17 @@ fn lengths_that_disagree_are_refused_where_they_meet() {
     assert_eq!(number(&mut session, "total(a + b)"), 14.0);
     set(&mut session, "a", 2);
     assert_eq!(number(&mut session, "a * 2"), 4.0);
+}
+
+#[test]
+fn a_text_that_fails_leaves_no_function_behind() {
+    let mut session = open();
+    session.evaluate("fn f(n: int) -> int { if n == 0 { 1 } else { f(n - 1) } }").unwrap();
+    assert_eq!(number(&mut session, "f(3)"), 1.0);
+    session.evaluate("fn f(n: int) -> int { if n == 0 { 2 } else { f(n - 1) } }\nf(3)\nassert(f(3) == 1)").unwrap_err();
+    assert_eq!(number(&mut session, "f(3)"), 1.0);
+    session.evaluate("fn f(n: int) -> int { if n == 0 { 3 } else { f(n - 1) } }").unwrap();
+    assert_eq!(number(&mut session, "f(3)"), 3.0);
 }
 
 #[test]

@@ -29,12 +29,16 @@ fn functions_are_called_in_loops_functions_and_branches_by_both_engines() {
             one_more(args)
         };
         session.register("fn more(x: f32[pos]) -> f32[pos]", counted).unwrap();
-        session.register("fn twice(n: int, by: float = 2.0) -> float", |a| Ok((a.int(0)? as f64 * a.number(1)?).into())).unwrap();
-        session.register("fn tell(text: str, yes: bool)", |args| {
-            assert!(args.bool(1)?, "it is");
-            args.text(0)?;
-            Ok(Value::Nothing)
-        }).unwrap();
+        session
+            .register("fn twice(n: int, by: float = 2.0) -> float", |a| Ok((a.int(0)? as f64 * a.number(1)?).into()))
+            .unwrap();
+        session
+            .register("fn tell(text: str, yes: bool)", |args| {
+                assert!(args.bool(1)?, "it is");
+                args.text(0)?;
+                Ok(Value::Nothing)
+            })
+            .unwrap();
         session.set("x", Array::new(Array1::from_vec(vec![1f32, 2.0, 3.0]), &["pos"]).unwrap()).unwrap();
         let text = r#"
 use host
@@ -73,16 +77,22 @@ fn generic_signatures_lists_and_stated_lengths() {
             Ok(Array::new(end, &rest)?.into())
         };
         session.register_pure("fn last<r>(x: f32[pos, ..r]) -> f32[..r]", last).unwrap();
-        session.register("fn words(n: int) -> list<str>", |args| {
-            Ok(Value::List((0..args.int(0)?).map(|n| format!("w{n}").into()).collect()))
-        }).unwrap();
-        session.register("fn joined(words: list<str>) -> str", |args| {
-            let words: Vec<&str> = args.list(0)?.iter().filter_map(Value::text).collect();
-            Ok(words.concat().into())
-        }).unwrap();
-        session.register("fn weights(n: int) -> f32[wide]", |args| {
-            Ok(Array::new(Array1::<f32>::ones(args.int(0)? as usize), &["wide"])?.into())
-        }).unwrap();
+        session
+            .register("fn words(n: int) -> list<str>", |args| {
+                Ok(Value::List((0..args.int(0)?).map(|n| format!("w{n}").into()).collect()))
+            })
+            .unwrap();
+        session
+            .register("fn joined(words: list<str>) -> str", |args| {
+                let words: Vec<&str> = args.list(0)?.iter().filter_map(Value::text).collect();
+                Ok(words.concat().into())
+            })
+            .unwrap();
+        session
+            .register("fn weights(n: int) -> f32[wide]", |args| {
+                Ok(Array::new(Array1::<f32>::ones(args.int(0)? as usize), &["wide"])?.into())
+            })
+            .unwrap();
         let x = Array2::from_shape_fn((3, 2), |(i, j)| (10 * i + j) as f32);
         session.set("x", Array::new(x, &["pos", "col"]).unwrap()).unwrap();
         session.evaluate("use host: last, words, joined, weights").unwrap();
@@ -115,15 +125,23 @@ fn a_wrong_call_does_not_check() {
 #[test]
 fn whatever_a_function_does_wrong_is_a_diagnostic_at_the_call() {
     type Wrong = fn(&locus::Arguments) -> HostResult;
-    let array = |len: usize, axis: &str| -> HostResult { Ok(Array::new(Array1::<f32>::ones(len), &[axis])?.into()) };
-    let _ = array;
     let cases: [(&str, Wrong, &str, &str); 9] = [
         ("an error", |_| Err("the disk is on fire".into()), "R007", "the host's `f` failed: the disk is on fire"),
         ("a panic", |_| panic!("at the {}", "disco"), "R007", "the host's `f` panicked: at the disco"),
         ("a strange panic", |_| std::panic::panic_any(7u8), "R007", "panicked: no reason given"),
         ("a wrong shape", |_| Ok(Array::new(Array1::<f32>::ones(4), &["pos"])?.into()), "R003", "two lengths"),
-        ("a wrong axis", |_| Ok(Array::new(Array1::<f32>::ones(3), &["row"])?.into()), "R007", "gave f32[row], and its signature says f32[pos]"),
-        ("too many axes", |_| Ok(Array::new(Array2::<f32>::ones((3, 1)), &["pos", "row"])?.into()), "R007", "gave f32[pos, row]"),
+        (
+            "a wrong axis",
+            |_| Ok(Array::new(Array1::<f32>::ones(3), &["row"])?.into()),
+            "R007",
+            "gave f32[row], and its signature says f32[pos]",
+        ),
+        (
+            "too many axes",
+            |_| Ok(Array::new(Array2::<f32>::ones((3, 1)), &["pos", "row"])?.into()),
+            "R007",
+            "gave f32[pos, row]",
+        ),
         ("a wrong element", |_| Ok(Array::new(Array1::<f64>::ones(3), &["pos"])?.into()), "R007", "gave f64[pos]"),
         ("a number", |_| Ok(1.0.into()), "R007", "gave float"),
         ("nothing", |_| Ok(Value::Nothing), "R007", "gave nothing"),
@@ -139,7 +157,11 @@ fn whatever_a_function_does_wrong_is_a_diagnostic_at_the_call() {
             assert!(failure.message().contains(words) || failure.to_string().contains(words), "{what}\n{failure}");
             let place = &failure.diagnostics[0].primary.as_ref().unwrap().place;
             assert_eq!(place.line, 4, "{what}\n{failure}");
-            assert_eq!(session.get("kept").unwrap().int(), Some(3), "{what}: a text that fails leaves names as they were");
+            assert_eq!(
+                session.get("kept").unwrap().int(),
+                Some(3),
+                "{what}: a text that fails leaves names as they were"
+            );
             assert!(session.get("other").is_err());
             // The array that it was given was not harmed.
             assert_eq!(number(&mut session, "total(x)"), 3.0);
@@ -152,10 +174,12 @@ fn nan_passes_unless_it_is_looked_for() {
     for engine in ENGINES {
         for check in [false, true] {
             let mut session = Options::new().engine(engine).check_finite(check).open().unwrap();
-            session.register("fn f(x: f32[pos]) -> f32[pos]", |args| {
-                let len = args.array(0)?.len();
-                Ok(Array::new(Array1::from_elem(len, f32::NAN), &["pos"])?.into())
-            }).unwrap();
+            session
+                .register("fn f(x: f32[pos]) -> f32[pos]", |args| {
+                    let len = args.array(0)?.len();
+                    Ok(Array::new(Array1::from_elem(len, f32::NAN), &["pos"])?.into())
+                })
+                .unwrap();
             session.set("x", Array::new(Array1::<f32>::ones(3), &["pos"]).unwrap()).unwrap();
             let outcome = session.evaluate("use host: f\ntotal(f(x))");
             match check {
@@ -205,14 +229,48 @@ fn what_may_do_anything_stays_where_it_is_and_what_is_pure_may_move() {
 }
 
 #[test]
+fn what_is_kept_as_entries_or_in_tiles_arrives_whole() {
+    for (mut session, _) in each_engine() {
+        session
+            .register_pure("fn largest<r>(x: f32[..r]) -> f32", |args| {
+                let x = args.array(0)?;
+                let names: Vec<String> = x.axes().into_iter().map(|(name, _)| name).collect();
+                let order: Vec<&str> = names.iter().map(String::as_str).collect();
+                Ok(x.view::<f32>(&order)?.iter().copied().fold(f32::MIN, f32::max).into())
+            })
+            .unwrap();
+        let x = Array2::from_shape_fn((40, 500), |(i, j)| ((i * 7 + j * 13) % 911) as f32);
+        session.set("x", Array::new(x.clone(), &["row", "col"]).unwrap()).unwrap();
+        session.evaluate("use host: largest\nlet kept = keep_top[col](x, 3)").unwrap();
+        let largest = x.iter().copied().fold(f32::MIN, f32::max);
+        assert_eq!(number(&mut session, "largest(kept)"), f64::from(largest));
+        let kept = session.get("kept").unwrap();
+        let kept = kept.array().unwrap().to_array::<f32>(&["row", "col"]).unwrap();
+        assert_eq!(kept.iter().filter(|x| **x != 0.0).count(), 120);
+    }
+}
+
+#[test]
 fn signatures_that_make_no_sense_are_refused() {
     let mut session = open();
     let never = |_: &locus::Arguments| -> HostResult { Ok(Value::Nothing) };
     for signature in [
-        "", "fn", "fn f", "let x = 1", "fn f(x: f32[pos]) -> f32[pos] { x }", "fn f(x)", "fn f(x: nothing) -> float",
-        "fn f(x: key) -> float", "fn f(x: fn(int) -> int) -> float", "fn f(x: float) -> pos[batch]", "fn f(x: file)",
-        "fn f(x: float) -> { a: int }", "fn f(x: float) -> float\nfn g(x: float) -> float",
-        "fn f(x: float) -> float\nlet x = 1", "fn f(x: float) -> float vjp(y, dy) { x: dy }", "fn f(x: list<list<int>>)",
+        "",
+        "fn",
+        "fn f",
+        "let x = 1",
+        "fn f(x: f32[pos]) -> f32[pos] { x }",
+        "fn f(x)",
+        "fn f(x: nothing) -> float",
+        "fn f(x: key) -> float",
+        "fn f(x: fn(int) -> int) -> float",
+        "fn f(x: float) -> pos[batch]",
+        "fn f(x: file)",
+        "fn f(x: float) -> { a: int }",
+        "fn f(x: float) -> float\nfn g(x: float) -> float",
+        "fn f(x: float) -> float\nlet x = 1",
+        "fn f(x: float) -> float vjp(y, dy) { x: dy }",
+        "fn f(x: list<list<int>>)",
     ] {
         let failure = session.register(signature, never).expect_err(signature);
         assert_eq!(failure.kind, FailureKind::Usage, "{signature}\n{failure}");
@@ -244,9 +302,11 @@ fn two_sessions_have_functions_of_the_same_name_and_one_can_use_the_other() {
     let mut first = with("fn f() -> int", |_| Ok(1.into()));
     let inner = Mutex::new(with("fn f() -> int", |_| Ok(2.into())));
     inner.lock().unwrap().evaluate("use host: f").unwrap();
-    first.register("fn other() -> int", move |_| {
-        Ok(inner.lock().map_err(|_| "poisoned")?.evaluate("f() * 10")?.value.ok_or("no value")?)
-    }).unwrap();
+    first
+        .register("fn other() -> int", move |_| {
+            Ok(inner.lock().map_err(|_| "poisoned")?.evaluate("f() * 10")?.value.ok_or("no value")?)
+        })
+        .unwrap();
     first.evaluate("use host: f, other").unwrap();
     assert_eq!(value(&mut first, "f() + other()").int(), Some(21));
     alive(&mut first);

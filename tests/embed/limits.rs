@@ -37,7 +37,9 @@ fn what_the_host_gives_counts() {
     // Made by the host, it is the host's; in the session it takes part in what fits.
     session.set("x", Array::new(Array2::<f32>::ones((1000, 1000)), &["row", "col"]).unwrap()).unwrap();
     assert_eq!(number(&mut session, "total(x)"), 1e6);
+    let before = session.memory_in_use();
     refused(&mut session, "let a = x + 1.0\nlet b = x + 2.0\nlet c = x + 3.0", FailureKind::Failed, "R010");
+    assert!(session.memory_in_use() <= before, "what a failed text made is given up");
 }
 
 #[test]
@@ -74,10 +76,12 @@ fn time_is_bounded() {
 fn a_function_of_the_host_can_interrupt_its_own_session() {
     let mut session = open();
     let interrupter = session.interrupter();
-    session.register("fn stop_here()", move |_| {
-        interrupter.interrupt();
-        Ok(Value::Nothing)
-    }).unwrap();
+    session
+        .register("fn stop_here()", move |_| {
+            interrupter.interrupt();
+            Ok(Value::Nothing)
+        })
+        .unwrap();
     let text = "use host\nfor i in 0..1_000_000_000 { host.stop_here() }";
     refused(&mut session, text, FailureKind::Interrupted, "R013");
 }

@@ -27,7 +27,8 @@ fn the_example_finds_what_was_planted() {
     let mut said = Vec::new();
     super::example::ask(&mut |line| said.push(line)).unwrap_or_else(|why| panic!("{why}"));
     let text = said.join("\n");
-    for part in ["program: highest at hour 6", "R007 at Some((1, 1))", "stopped by the host", "expectations hold: true"] {
+    for part in ["program: highest at hour 6", "R007 at Some((1, 1))", "stopped by the host", "expectations hold: true"]
+    {
         assert!(text.contains(part), "`{part}` is missing:\n{text}");
     }
 }

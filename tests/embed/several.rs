@@ -46,7 +46,8 @@ fn by_a_session(program: &Path, engine: Engine) -> Ran {
         let written = std::fs::read(folder.path().join(format!("{name}.npy"))).unwrap();
         let mut bits: Vec<u32> = view.iter().map(|x| x.to_bits()).collect();
         let start = written.len() - 4 * bits.len();
-        let mut stored: Vec<u32> = written[start..].chunks(4).map(|x| u32::from_le_bytes(x.try_into().unwrap())).collect();
+        let mut stored: Vec<u32> =
+            written[start..].chunks(4).map(|x| u32::from_le_bytes(x.try_into().unwrap())).collect();
         // The file may have another order of axes.
         bits.sort_unstable();
         stored.sort_unstable();
@@ -150,11 +151,26 @@ fn a_session_whose_host_panics_goes_with_it() {
 }
 
 #[test]
+fn sessions_in_all_tasks_of_a_pool_of_the_host_wait_for_none_of_its_threads() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let work = |_| {
+        let mut session = Options::new().threads(2).open().unwrap();
+        session.evaluate("axis a = 300, b = 300, c = 300\nlet x = [i in a, j in b => float(int(i) + int(j))]").unwrap();
+        number(&mut session, "total(x @[b] x[a -> c])")
+    };
+    let found: Vec<f64> = pool.broadcast(work);
+    assert_eq!(found[0], found[1]);
+    // The pool that every thread without one of its own would use.
+    let found: Vec<f64> = rayon::broadcast(work);
+    assert!(found.iter().all(|one| *one == found[0]));
+}
+
+#[test]
 fn the_numeric_class_is_known() {
     let class = open().numeric_class();
     assert_eq!(class, NumericClass::here());
     assert_eq!(class.version, env!("CARGO_PKG_VERSION"));
-    assert!(!class.kernel.is_empty() && class.threads > 0);
+    assert!(!class.kernel.is_empty() && !class.openblas.is_empty());
     let info = Command::new(env!("CARGO_BIN_EXE_locus")).args(["info", "--kernel"]).output().unwrap();
     let wanted = String::from_utf8_lossy(&info.stdout).trim().to_string();
     assert!(class.command_kernel.eq_ignore_ascii_case(&wanted), "{class:?} {wanted}");

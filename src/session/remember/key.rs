@@ -221,3 +221,40 @@ fn place<T: PartialEq>(list: &mut Vec<T>, one: T) -> usize {
         list.len() - 1
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::span::Span;
+    use crate::ir::{Global, HOST, Local, PURE_HOST, Stmt, Type};
+
+    /// Sets global `to` to what a builtin gives, or to global 0.
+    fn item(builtin: Option<&'static str>, to: u32) -> Function {
+        let value = LocalId(0);
+        let op = match builtin {
+            Some(name) => Op::Builtin { name, axes: Vec::new(), args: Vec::new() },
+            None => Op::GlobalGet(GlobalId(0)),
+        };
+        let stmt = |dest: Vec<LocalId>, op| Stmt { dest, op, span: Span::default() };
+        let stmts = vec![stmt(vec![value], op), stmt(Vec::new(), Op::GlobalSet(GlobalId(to), value))];
+        let locals = vec![Local { ty: Type::INT, name: None, span: Span::default() }];
+        Function { locals, body: Block { stmts, results: Vec::new() }, ..Function::default() }
+    }
+
+    #[test]
+    fn what_a_host_gave_has_no_key_and_what_follows_from_it_neither() {
+        let names = [format!("{HOST}f"), format!("{PURE_HOST}f"), "list_len".to_string()];
+        for (name, known) in names.into_iter().zip([false, false, true]) {
+            let mut module = Module::default();
+            module.globals = vec![Global { name: "x".to_string(), ty: Type::INT }; 2];
+            let first = module.add(item(Some(Box::leak(name.into_boxed_str())), 0));
+            let second = module.add(item(None, 1));
+            let mut keys = Keys::new(String::new());
+            for func in [first, second] {
+                let about = keys.about(&module, func);
+                assert_eq!(about.key.is_some(), known);
+                keys.set(&about);
+            }
+        }
+    }
+}
