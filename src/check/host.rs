@@ -263,9 +263,11 @@ fn named_axes(item: &ast::FnItem) -> Vec<Axis> {
     found
 }
 
+const CROSSES: &str = "parameters and the result are numbers, bools, texts, tensors and lists of these";
+
 /// Why no function of a host can have this signature.
 fn unfit(item: &ast::FnItem, signature: &Signature, pure: bool) -> Option<Diagnostic> {
-    let fault = |span: Span, text: String| Some(Diagnostic::error("E042", span, text));
+    let fault = |span: Span, text: String| Some(Diagnostic::error("R007", span, text).help(CROSSES));
     if let Some(vjp) = &item.vjp {
         return fault(vjp.span, "a function of the host has no `vjp` clause".to_string());
     }

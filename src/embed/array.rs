@@ -95,6 +95,9 @@ impl Array {
             raw.copy_within(offset..offset + count, 0);
         }
         raw.truncate(count);
+        if raw.capacity() > 2 * count {
+            raw.shrink_to_fit();
+        }
         Array::dense(&named, raw)
     }
 

@@ -114,8 +114,9 @@ impl Options {
         self
     }
 
-    /// The most bytes that the session's arrays and open files may take together (what the host took out of the session
-    /// or gave to it counts as long as it is held). Arrays below 16 KiB are not counted.
+    /// The most bytes that the session's arrays and open files may take together. What the host took out of it counts as
+    /// long as the host holds it; arrays that the host made and gave to it are the host's. Arrays below 16 KiB are not
+    /// counted.
     pub fn memory(mut self, bytes: usize) -> Options {
         self.limits.memory = Some(bytes);
         self

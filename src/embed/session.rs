@@ -1,5 +1,6 @@
 //! The front of a session: a handle that sends work to the session's thread and waits for the answer.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use super::diagnostic::{Diagnostic, Failure};
 use super::function::{Arguments, HostResult};
 use super::interrupt::{Interrupter, Reason};
+use super::listener::panic_text;
 use super::numeric::NumericClass;
 use super::options::Options;
 use super::process;
@@ -162,7 +164,8 @@ impl Session {
         self.interrupter.clone()
     }
 
-    /// Bytes that the session's large arrays and open files take now, what the host holds of them included.
+    /// Bytes that the session's large arrays and open files take now, what the host holds of them included; arrays that
+    /// the host made are its own.
     pub fn memory_in_use(&self) -> usize {
         self.account.live()
     }
@@ -206,7 +209,10 @@ impl Session {
         let job: Job = Box::new(move |worker| {
             let done = catch_unwind(AssertUnwindSafe(|| work(worker)));
             // Nobody waits any more if the host's thread is gone.
-            let _ = reply.send(done.map_err(|_| Error::new(code::INTERNAL, "a fault of the session")));
+            let fault = |panic: Box<dyn Any + Send>| {
+                Error::new(code::INTERNAL, format!("a fault of the session: {}", panic_text(&*panic)))
+            };
+            let _ = reply.send(done.map_err(fault));
         });
         let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
         if sent { Ok(answer) } else { Err(Failure::lost()) }

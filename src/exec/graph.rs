@@ -61,11 +61,11 @@ const ROOMY: usize = 128 << 20;
 
 /// Runs `work` on a thread with that much stack; on this thread if it has that, or if none can be made.
 pub fn on_large_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
-    let waiting = Mutex::new(Some(work));
     let account = account::current();
     if account.is_some() && bytes <= ROOMY {
         return work();
     }
+    let waiting = Mutex::new(Some(work));
     let start = || waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
     let finished = std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("locus".into()).stack_size(bytes);

@@ -30,7 +30,12 @@ pub(in crate::check) fn row_where_axis_needed(span: Span, name: &str) -> D {
 
 pub(in crate::check) fn unknown_module(span: Span, name: &str, known: &[String]) -> D {
     let known: Vec<String> = known.iter().map(|name| format!("std.{}", name.trim_start_matches("std."))).collect();
-    did_you_mean(D::error("E043", span, format!("there is no module `{name}`")), name, &known)
+    let error = D::error("E043", span, format!("there is no module `{name}`"));
+    if name == "host" {
+        return error
+            .help("its functions are those of another program that runs this one, and that registers them first");
+    }
+    did_you_mean(error, name, &known)
 }
 
 pub(in crate::check) fn unreadable_neighbour(span: Span, path: &str, why: &str) -> D {
