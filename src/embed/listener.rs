@@ -58,6 +58,11 @@ pub trait Listener: Send {
     fn file(&mut self, _file: &File) {}
 }
 
+/// Hears nothing.
+pub(super) struct Nobody;
+
+impl Listener for Nobody {}
+
 /// A listener that keeps everything but progress: give one clone to the session and read the other.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript(Arc<Mutex<Kept>>);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::diagnostic::Failure;
-use super::listener::{Listener, Transcript};
+use super::listener::{Listener, Nobody};
 use super::session::Session;
 use crate::session::EngineKind;
 
@@ -59,7 +59,7 @@ impl Default for Options {
             check_finite: false,
             threads: None,
             limits: Limits::default(),
-            listener: Box::new(Transcript::default()),
+            listener: Box::new(Nobody),
         }
     }
 }

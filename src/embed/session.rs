@@ -79,6 +79,8 @@ impl Session {
         let (own, stop) = (account.clone(), interrupter.clone());
         let run = move || {
             account::own(own.clone());
+            // What the kernel is to enforce around this session belongs here: the threads of the pool inherit it, the
+            // host's do not.
             // Without a pool of its own the session would wait for that of the host, which may wait for the session.
             let helper = own.clone();
             let _pool = kernels::own_pool(threads, move || account::own(helper.clone()));

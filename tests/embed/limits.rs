@@ -153,3 +153,26 @@ fn overrides_strictness_and_files() {
     assert!(bad.diagnostics[0].primary.as_ref().unwrap().place.file.ends_with("bad.exp"));
     alive(&mut session);
 }
+
+#[derive(Clone, Default)]
+struct Steps(std::sync::Arc<std::sync::Mutex<Vec<locus::Progress>>>);
+
+impl Listener for Steps {
+    fn progress(&mut self, progress: &locus::Progress) {
+        self.0.lock().unwrap().push(progress.clone());
+    }
+}
+
+#[test]
+fn long_work_tells_how_far_it_came() {
+    let steps = Steps::default();
+    let mut session = Options::new().listener(steps.clone()).open().unwrap();
+    let text = "use std.optim: sgd\naxis sample = 8\nlet x = [i in sample => f32(float(int(i)))]\nfit line {\n  data: { x: x, y: 2.0 * x }\n  \
+                over: sample\n  init: fn(key) => { slope: 0.0 }\n  loss: fn(p, b) => mean[sample]((p.slope * b.x - b.y) ^ 2)\n  \
+                optim: sgd(lr: 0.01)\n  steps: 20\n  batch: 4\n}";
+    session.evaluate(text).unwrap_or_else(|failure| panic!("{failure}"));
+    let steps = steps.0.lock().unwrap();
+    let last = steps.last().expect("a fit reports");
+    assert_eq!((last.done, last.total), (20, 20), "{last:?}");
+    assert!(last.value.is_finite() && !last.shown.is_empty());
+}
