@@ -1,0 +1,119 @@
+//! Random well-typed programs on every engine: machine code and the oracle leave the same bits and the same errors, and
+//! the passes change nothing beyond rounding.
+//!
+//! `LOCUS_PROGRAMS=100000` tries more, `LOCUS_SEED=7` begins elsewhere; a failure is made small and printed with its seed.
+
+#[path = "common/engines.rs"]
+mod engines;
+#[path = "common/generate/mod.rs"]
+mod generate;
+
+use engines::{Prepared, bits_differ, far};
+use generate::{Marks, Program, Statement};
+use locus::session::EngineKind;
+use rayon::prelude::*;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// In every test; all of them with `LOCUS_FULL=1`.
+const PROGRAMS: u64 = 1500;
+const ALL_PROGRAMS: u64 = 100_000;
+/// Failures that are made small and shown.
+const SHOWN: usize = 6;
+
+/// What is wrong with a program, by kind: a smaller program must fail in the same way.
+#[derive(Clone, Debug, PartialEq)]
+struct Wrong {
+    kind: &'static str,
+    what: String,
+}
+
+fn judge(text: &str) -> Result<bool, Wrong> {
+    let wrong = |kind: &'static str, what: String| Wrong { kind, what };
+    let ready = Prepared::new(text).map_err(|what| {
+        let internal = what.contains("E099") || what.contains("R099");
+        wrong(if internal { "the compiler fails" } else { "the checker refuses it" }, what)
+    })?;
+    let names = ready.names();
+    let [jit, oracle, before] = EngineKind::ALL.map(|kind| ready.run(kind));
+    if let Some(what) = bits_differ(&names, &jit, &oracle) {
+        return Err(wrong("machine code and the oracle differ", what));
+    }
+    match far(&names, &oracle, &before) {
+        Some(what) => Err(wrong("the passes change it", what)),
+        None => Ok(jit.fault.is_none()),
+    }
+}
+
+/// Statements are left out, or bound to the plainest value, as long as the program still fails in the same way.
+fn smaller(program: &Program, kind: &'static str) -> String {
+    let fails = |statements: &[Statement]| judge(&program.text_of(statements)).is_err_and(|wrong| wrong.kind == kind);
+    let mut left = program.statements.clone();
+    loop {
+        let before = left.iter().map(|statement| statement.text.len()).sum::<usize>();
+        for at in (0..left.len()).rev() {
+            let mut fewer = left.clone();
+            fewer.remove(at);
+            if fails(&fewer) {
+                left = fewer;
+                continue;
+            }
+            let mut simple = left.clone();
+            if let Some(plain) = simple[at].plain.take() {
+                simple[at].text = plain;
+                if fails(&simple) {
+                    left = simple;
+                }
+            }
+        }
+        if left.iter().map(|statement| statement.text.len()).sum::<usize>() >= before {
+            return program.text_of(&left);
+        }
+    }
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+#[test]
+fn every_engine_makes_the_same_of_random_programs() {
+    let usual = if std::env::var_os("LOCUS_FULL").is_some() { ALL_PROGRAMS } else { PROGRAMS };
+    let (count, first) = (number("LOCUS_PROGRAMS", usual), number("LOCUS_SEED", 0));
+    let (started, failed) = (Instant::now(), Mutex::new(Vec::<(u64, Wrong)>::new()));
+    let marks = Mutex::new((Marks::new(), 0u64, 0u64));
+    (first..first + count).into_par_iter().for_each(|seed| {
+        let program = Program::from_seed(seed);
+        let outcome = judge(&program.text());
+        let mut all = marks.lock().unwrap();
+        for (mark, times) in program.statements.iter().flat_map(|statement| &statement.marks) {
+            *all.0.entry(mark).or_default() += times;
+        }
+        all.1 += program.statements.len() as u64;
+        match outcome {
+            Ok(whole) => all.2 += u64::from(whole),
+            Err(wrong) => failed.lock().unwrap().push((seed, wrong)),
+        }
+    });
+    let time = started.elapsed().as_secs_f64();
+    let (marks, statements, whole) = marks.into_inner().unwrap();
+    let mut failed = failed.into_inner().unwrap();
+    failed.sort_by_key(|(seed, _)| *seed);
+    for (mark, times) in &marks {
+        println!("{times:>8} {mark}");
+    }
+    println!("{count} programs, {statements} statements, {whole} without an error, {:.0} a second", count as f64 / time);
+    let mut told = String::new();
+    for (seed, wrong) in failed.iter().take(SHOWN) {
+        let small = smaller(&Program::from_seed(*seed), wrong.kind);
+        let what = judge(&small).err().map_or_else(|| wrong.what.clone(), |wrong| wrong.what);
+        told += &format!("\n---- seed {seed}: {}\n{what}\n{small}", wrong.kind);
+    }
+    let seeds: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
+    assert!(failed.is_empty(), "{} of {count} programs fail: {seeds:?}{told}", failed.len());
+    if count >= PROGRAMS {
+        let missing: Vec<&str> = generate::CONSTRUCTS.iter().copied().filter(|name| !marks.contains_key(name)).collect();
+        assert!(missing.is_empty(), "the generator never wrote: {missing:?}");
+        assert!(whole * 2 > count, "only {whole} programs run to their end");
+    }
+}
