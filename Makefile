@@ -6,7 +6,7 @@ DEMO := examples/positional_variance.exp
 DEMO_OUT := out/positional_variance
 LONG := $(addprefix examples/,positional_variance.exp offset_pair_kq.exp offset_pairs.exp offset_tokens.exp qk_pair_mask.exp relative_table.exp)
 
-.PHONY: demo smollm2 models test bundles long check-full results browser reference editors bench build setup clean
+.PHONY: demo smollm2 models test bundles fuzz long check-full results browser reference editors bench build setup clean
 
 demo: build
 	$(BINARY) run --out $(DEMO_OUT) $(DEMO)
@@ -28,6 +28,10 @@ models: build
 
 test: build
 	.ci/test
+
+# Every target of fuzz/targets.rs for TIME seconds, on both cores: docs/testing.md.
+fuzz: build
+	@TIME=$(or $(TIME),60) .ci/fuzz
 
 # The examples that take too long for a test, at full size.
 long: build

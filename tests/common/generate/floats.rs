@@ -58,6 +58,12 @@ impl Generator {
     pub(super) fn literal(&mut self, elem: Elem) -> Made {
         const PLAIN: [f64; 14] = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, -1.0, -0.5, -2.25, 0.1, -0.3, 1e-3, 7.0, 0.75];
         const WILD: [f64; 10] = [-0.0, 1e38, -3.4e38, 1e-45, 1e-40, 1e300, -1e-308, 16777217.0, 1e16, 0.0];
+        if self.wild && self.dice.chance(8) {
+            self.mark("not a number, infinity");
+            let text = self.dice.pick(&["log(-1.0)", "exp(800.0)", "(-exp(800.0))", "(exp(800.0) * 0.0)"]);
+            let text = if elem == Elem::F32 { format!("f32({text})") } else { text.to_string() };
+            return Made::new(text, f64::INFINITY);
+        }
         let value = if self.wild && self.dice.chance(15) {
             self.mark("extreme literal");
             self.dice.pick(&WILD)
@@ -187,8 +193,8 @@ impl Generator {
             5 => call("sin", 1.0),
             6 => call("cos", 1.0),
             7 => call("abs", b),
-            8 => call("sign", 1.0),
-            9 => call("floor", b + 1.0),
+            8 if !self.smooth => call("sign", 1.0),
+            9 if !self.smooth => call("floor", b + 1.0),
             10 => call("relu", b),
             11 => call("sigmoid", 1.0),
             12 => Made::new(format!("(-{text})"), b),
@@ -199,7 +205,7 @@ impl Generator {
                 call("gelu", b)
             }
             16 => Made::new(format!("clamp({text}, -1.0, 0.75)"), 1.0),
-            17 if self.smooth => {
+            8 | 9 => {
                 self.mark("stop");
                 call("stop", b)
             }

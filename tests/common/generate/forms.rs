@@ -13,7 +13,8 @@ impl Generator {
         let x = self.value(ty, depth - 1);
         let y = match self.dice.below(3) {
             0 if ty.elem.is_float() => self.literal(Elem::F64),
-            1 if !ty.axes.is_empty() => {
+            // The first two must share an axis.
+            1 if all && !ty.axes.is_empty() => {
                 let part = self.part_of(&ty.axes);
                 self.value(&Type::new(ty.elem, &part), depth - 1)
             }
@@ -50,12 +51,12 @@ impl Generator {
             let (carried, rounds) = (self.fresh("c"), self.dice.below(4));
             let i = self.fresh("i");
             let text = format!(
-                "{{ let {name} = {}; let mut {carried} = {}; for {i} in 0..{rounds} {{ {carried} = tanh({carried} * 0.5 + {}) }}; {carried} }}",
+                "({{ let {name} = {}; let mut {carried} = {}; for {i} in 0..{rounds} {{ {carried} = tanh({carried} * 0.5 + {}) }}; {carried} }})",
                 x.text, y.text, y.text
             );
             return Made::new(text, y.bound.max(1.0));
         }
-        Made::new(format!("{{ let {name} = {}; {} }}", x.text, y.text), y.bound)
+        Made::new(format!("({{ let {name} = {}; {} }})", x.text, y.text), y.bound)
     }
 
     pub(super) fn converted(&mut self, ty: &Type, depth: usize) -> Made {
@@ -159,7 +160,7 @@ impl Generator {
         let feature = self.another_axis(&ty.axes)?;
         let kept = self.part_of(&ty.axes);
         self.mark("product of a code");
-        let k = 1 + self.dice.below(3);
+        let k = (1 + self.dice.below(3)).min(self.axes.size(feature));
         let z = self.float(&Type::new(ty.elem, &kept).with(feature), depth - 1);
         let mut rest: Set = ty.axes.difference(&kept).copied().collect();
         rest.insert(feature);

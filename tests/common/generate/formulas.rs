@@ -96,7 +96,7 @@ impl Generator {
                     g.bind(&name, &Type::scalar(elem), x.bound);
                     g.float_cell(elem, depth - 1)
                 });
-                let text = format!("{{ let {name} = {}; {name} * 0.5 + {} }}", x.text, y.text);
+                let text = format!("({{ let {name} = {}; {name} * 0.5 + {} }})", x.text, y.text);
                 Made::new(text, x.bound * 0.5 + y.bound)
             }
             _ => {

@@ -32,7 +32,7 @@ enum Kind {
 
 impl Generator {
     pub(super) fn function(&mut self) -> Statement {
-        let name = self.fresh("f");
+        let name = self.fresh("call");
         let sized = self.sized_axis(&Set::new()).unwrap_or(0);
         let kind = self.dice.pick(&[
             Kind::Along,

@@ -72,6 +72,7 @@ pub const CONSTRUCTS: &[&str] = &[
     "masked attention",
     "merge",
     "nearest",
+    "not a number, infinity",
     "outer",
     "pipeline",
     "power",
@@ -220,7 +221,7 @@ impl Generator {
     fn new(seed: u64) -> Generator {
         let mut dice = Dice(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x6c6f_6375_73);
         let axes = Axes::roll(&mut dice);
-        let wild = dice.chance(25);
+        let wild = dice.chance(35);
         Generator {
             dice,
             axes,

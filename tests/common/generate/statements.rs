@@ -136,8 +136,9 @@ impl Generator {
             _ => format!("not ({n} >= 4 or total({carried} * {carried}) > 3.0)"),
         };
         self.mark("while");
+        let rounds = if ty.axes.is_empty() && ty.elem == Elem::F32 { "f32" } else { "float" };
         let text = format!(
-            "let mut {carried} = {}\nlet mut {n} = 0\nwhile {condition} {{\n  {carried} = tanh({body} + {carried})\n  {n} += 1\n}}\nlet {name} = {carried} * float({n})",
+            "let mut {carried} = {}\nlet mut {n} = 0\nwhile {condition} {{\n  {carried} = tanh({body} + {carried})\n  {n} += 1\n}}\nlet {name} = {carried} * {rounds}({n})",
             start.text
         );
         self.bind(&name, &ty, 6.0 * start.bound.max(1.0));
@@ -304,7 +305,7 @@ impl Generator {
         }
         self.mark("capture");
         let x = self.value(&ty, 2);
-        let (forward, all, second) = (self.fresh("f"), self.fresh("k"), self.fresh("k"));
+        let (forward, all, second) = (self.fresh("forward"), self.fresh("k"), self.fresh("k"));
         let (site, after) = (self.fresh("s"), self.fresh("s"));
         let scale = if ty.axes.is_empty() && ty.elem == Elem::F32 { "f32(float(int(l)))" } else { "float(int(l))" };
         let text = format!(

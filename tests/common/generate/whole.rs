@@ -265,7 +265,8 @@ impl Generator {
                         self.dice.pick(&[format!("permutation[{name}]({label})"), format!("indices[{name}]()")])
                     })
                 }
-                6 => {
+                // Its axis and those of the numbers are different parameters.
+                6 if !ty.axes.contains(&of) => {
                     self.mark("nearest");
                     let x = self.frozen(|g| g.int(&Type::new(Elem::Int, &ty.axes), next)).text;
                     Some(format!("nearest[{name}]({x})"))
