@@ -13,6 +13,7 @@ mod fmt;
 mod info;
 mod inspect;
 mod interrupt;
+mod lsp;
 mod output;
 mod pages;
 mod plan;
@@ -80,5 +81,6 @@ fn dispatch(command: Command) -> u8 {
         Command::Convert(args) => convert::convert(&args),
         Command::Cache(args) => cache::cache(&args),
         Command::Repl(args) => repl::repl(&args),
+        Command::Lsp(_) => lsp::serve(),
     }
 }

@@ -4,14 +4,15 @@
 //! alike. Rigid axis variables and rows of a generic function are axes too, so that the typing rules need no
 //! second case for them. The table only grows; it is process-wide because tensors of all sessions carry axes.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Mutex, OnceLock};
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Axis(u32);
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum AxisKind {
     /// Declared by an `axis` item.
     Named,
@@ -32,6 +33,53 @@ struct Entry {
 struct Table {
     entries: Vec<Entry>,
     by_key: HashMap<String, Axis>,
+    /// Fresh axes that were given back: equal to new ones in everything that can be asked.
+    spare: HashMap<(String, AxisKind), VecDeque<Axis>>,
+}
+
+thread_local! {
+    /// The fresh axes that this thread made since it began to lend them.
+    static LENT: RefCell<Option<Vec<Axis>>> = const { RefCell::new(None) };
+}
+
+/// The fresh axes of one piece of work, given back when it is dropped. Whoever checks texts again and again, as an editor's
+/// server does, would otherwise make the table grow with every key that is typed. Nothing that holds one of these axes
+/// may outlive it.
+#[derive(Debug, Default)]
+pub struct Lease(Vec<Axis>);
+
+impl Lease {
+    /// Does `work`, and holds every fresh axis that it makes on this thread.
+    pub fn around<T>(work: impl FnOnce() -> T) -> (T, Lease) {
+        let outer = LENT.replace(Some(Vec::new()));
+        let mut lease = Lease::default();
+        let _ends = Ends { outer };
+        let done = work();
+        lease.0 = LENT.take().unwrap_or_default();
+        (done, lease)
+    }
+}
+
+/// Puts back what was lent before, also when the work panics: then its axes are never used again.
+struct Ends {
+    outer: Option<Vec<Axis>>,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        LENT.replace(self.outer.take());
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut table = table();
+        for axis in std::mem::take(&mut self.0) {
+            let entry = &table.entries[axis.0 as usize];
+            let key = (entry.shown.clone(), entry.kind);
+            table.spare.entry(key).or_default().push_back(axis);
+        }
+    }
 }
 
 fn table() -> std::sync::MutexGuard<'static, Table> {
@@ -57,10 +105,19 @@ impl Axis {
 
     /// A fresh axis that equals no other: a rigid variable or a row.
     pub fn fresh(shown: &str, kind: AxisKind) -> Axis {
+        let lent = |axis: Axis| {
+            LENT.with_borrow_mut(|lent| lent.as_mut().map(|lent| lent.push(axis)));
+            axis
+        };
         let mut table = table();
+        if !table.spare.is_empty()
+            && let Some(axis) = table.spare.get_mut(&(shown.to_string(), kind)).and_then(VecDeque::pop_front)
+        {
+            return lent(axis);
+        }
         let axis = Axis(table.entries.len() as u32);
         table.entries.push(Entry { shown: shown.to_string(), kind, key: None });
-        axis
+        lent(axis)
     }
 
     /// What names a declared axis in every process: `pos`, or `std.sae::rank`. `None` for a fresh one.
@@ -101,5 +158,23 @@ impl fmt::Debug for Axis {
     /// The key where there is one, so that two axes never look the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.key().unwrap_or_else(|| format!("{}~{}", self.shown(), self.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fresh_axes_are_given_back_and_made_again() {
+        let kind = AxisKind::Rigid;
+        let (first, lease) = Lease::around(|| [Axis::fresh("leased", kind), Axis::fresh("leased", kind)]);
+        assert_ne!(first[0], first[1]);
+        assert!(!first.contains(&Axis::fresh("leased", kind)), "an axis is in use twice");
+        drop(lease);
+        let (second, _lease) = Lease::around(|| [Axis::fresh("leased", kind), Axis::fresh("leased", kind)]);
+        assert_eq!(first, second);
+        assert_eq!(second[0].shown(), "leased");
+        assert_ne!(Axis::fresh("leased", AxisKind::Row), first[0]);
     }
 }

@@ -170,6 +170,7 @@ impl Checker {
         self.call(f, None, inner, capture.span);
         let level = self.level();
         let (function, _) = self.close_function(Vec::new());
+        self.note_sites(capture.span);
         let state = self.capture.take()?;
         if self.errors.len() > faults {
             return None;
@@ -281,6 +282,7 @@ impl Checker {
             && looking
         {
             state.met.push((name.name.clone(), loops.iter().map(|(axis, _)| *axis).collect()));
+            self.note_site(name, &val, &loops);
         }
         for at in wanted {
             if looking { self.look_at(at, &val, &loops) } else { self.keep(at, &val, &loops) }

@@ -14,6 +14,12 @@ const MAX_DEPTH: usize = 160;
 
 impl Checker {
     pub(super) fn expr(&mut self, expr: &Expr) -> Val {
+        let val = self.meaning(expr);
+        self.note_type(expr.span, &val);
+        val
+    }
+
+    fn meaning(&mut self, expr: &Expr) -> Val {
         let span = expr.span;
         match &expr.kind {
             ExprKind::Int(x) => Val::Lit(Lit::Int(*x)),

@@ -25,6 +25,7 @@ mod leaves;
 mod messages;
 mod modules;
 mod names;
+pub mod notes;
 mod obituaries;
 mod operators;
 mod plots;
@@ -43,16 +44,18 @@ mod value;
 
 pub use derive::Adjoint;
 pub use host::{Binding, Length};
+pub use special::NAMES as FORMS;
 
 use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;
 use crate::base::span::{FileId, Sources, Span};
 use crate::ir::{self, FuncId, GlobalId, Type};
-use crate::syntax::ast;
+use crate::syntax::{ast, parse};
 use builder::Builder;
 use modules::{ModId, ModuleInfo};
 use names::Frame;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 /// Where texts come from. The session reads files; tests give strings.
 pub trait Loader {
@@ -62,6 +65,11 @@ pub trait Loader {
     fn neighbour(&mut self, from: &str, path: &str) -> Result<(String, String), String>;
     /// Names of all std modules, for suggestions.
     fn std_names(&self) -> Vec<String>;
+    /// The tree of a module's text. An editor's server, which reads the same modules after each key, keeps some.
+    fn tree(&mut self, file: FileId, _name: &str, text: &str) -> (Rc<ast::Program>, Vec<Diagnostic>) {
+        let (program, faults) = parse::parse_program(file, text);
+        (Rc::new(program), faults)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -135,7 +143,7 @@ pub struct Checker {
     /// The `with` models whose forward passes are being read, outermost first.
     swapping: Vec<swaps::Swapping>,
     units: Vec<Unit>,
-    signatures: HashMap<(ModId, String), std::rc::Rc<functions::Signature>>,
+    signatures: HashMap<(ModId, String), Rc<functions::Signature>>,
     instances: HashMap<String, functions::Instance>,
     unused_overrides: BTreeSet<String>,
     /// The user's module before the last entry that checked.
@@ -143,13 +151,15 @@ pub struct Checker {
     /// Where the calls being inlined were written, outermost first.
     call_sites: Vec<Span>,
     /// The functions being inlined, to find recursion.
-    active: Vec<std::rc::Rc<ast::FnItem>>,
+    active: Vec<Rc<ast::FnItem>>,
     /// A function is checked on its own: its axes have no sizes.
     rigid: bool,
     obituaries: obituaries::Obituaries,
     /// Axes whose declared length a module of the library asked for.
     asked: BTreeSet<Axis>,
     host: host::Host,
+    /// What an editor wants to know; nobody else asks.
+    notes: Option<Box<notes::Notes>>,
 }
 
 impl Checker {
@@ -182,6 +192,7 @@ impl Checker {
             obituaries: obituaries::Obituaries::default(),
             asked: BTreeSet::new(),
             host: host::Host::default(),
+            notes: None,
         };
         checker.load_prelude();
         checker
@@ -278,11 +289,11 @@ impl Checker {
         diagnostic
     }
 
-    pub(crate) fn active_items(&self) -> &[std::rc::Rc<ast::FnItem>] {
+    pub(crate) fn active_items(&self) -> &[Rc<ast::FnItem>] {
         &self.active
     }
 
-    pub(crate) fn active_push(&mut self, item: &std::rc::Rc<ast::FnItem>) {
+    pub(crate) fn active_push(&mut self, item: &Rc<ast::FnItem>) {
         self.active.push(item.clone());
     }
 

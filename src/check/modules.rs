@@ -5,7 +5,7 @@ use super::value::Val;
 use super::{Checker, messages};
 use crate::base::axis::Axis;
 use crate::base::span::Span;
-use crate::syntax::{ast, parse};
+use crate::syntax::ast;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -76,7 +76,7 @@ impl Checker {
 
     fn read_module(&mut self, id: ModId, name: &str, text: String) {
         let file = self.sources.add(name, text.clone());
-        let (program, diagnostics) = parse::parse_program(file, &text);
+        let (program, diagnostics) = self.loader.tree(file, name, &text);
         self.errors.extend(diagnostics);
         self.modules[id.0].loading = true;
         self.check_items(id, file, &program);

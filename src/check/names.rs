@@ -73,6 +73,7 @@ impl Checker {
 
     pub(super) fn bind(&mut self, name: &str, val: Val, mutable: bool, span: Span) {
         self.name_local(&val, name);
+        self.note_type(span, &val);
         let depth = self.open_blocks();
         self.frame().vars.push(Var { name: name.to_string(), val, mutable, span, depth });
     }

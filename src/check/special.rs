@@ -9,7 +9,8 @@ use crate::base::span::Span;
 use crate::ir::{AxisSet, Const, Elem, LocalId, Op, Type};
 use std::rc::Rc;
 
-pub(super) const NAMES: &[&str] = &[
+/// The names of these forms.
+pub const NAMES: &[&str] = &[
     "size",
     "extent",
     "index",

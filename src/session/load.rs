@@ -131,6 +131,11 @@ impl DiskLoader {
         DiskLoader { shown: folder.to_path_buf(), root: fs::canonicalize(folder).ok(), known: BTreeMap::new() }
     }
 
+    /// The file that the text of that name came from.
+    pub fn path_of(&self, name: &str) -> Option<&Path> {
+        self.known.get(name).map(PathBuf::as_path)
+    }
+
     fn resolve(&self, from: &str, path: &str) -> Result<(String, PathBuf), String> {
         let root = self.root.as_ref().ok_or("the script's folder cannot be read")?;
         let relative = Path::new(path);

@@ -6,6 +6,7 @@
 pub mod bless;
 pub mod bundle;
 pub mod convert;
+pub mod editor;
 pub mod embedded;
 pub mod engines;
 pub mod explain;

@@ -32,7 +32,7 @@ use crate::rt::account::Account;
 use crate::rt::error::{Error, code};
 use crate::rt::reach::Reach;
 use crate::rt::value::Value;
-use crate::syntax::parse;
+use crate::syntax::{ast, parse};
 
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -190,12 +190,18 @@ impl Session {
     /// Parses, checks and lowers a text; nothing of it runs, and on errors nothing of it remains.
     pub fn prepare(&mut self, name: &str, text: &str) -> Result<Vec<Unit>, Failure> {
         let file = self.checker.add_source(name, text);
-        self.file = file;
         let (program, diagnostics) = parse::parse_program(file, text);
         if !diagnostics.is_empty() {
+            self.file = file;
             return Err(Failure::Check(diagnostics));
         }
-        let units = self.checker.check_program(file, &program).map_err(Failure::Check)?;
+        self.prepare_tree(file, &program)
+    }
+
+    /// The same for a text that was added and parsed without a fault.
+    pub fn prepare_tree(&mut self, file: FileId, program: &ast::Program) -> Result<Vec<Unit>, Failure> {
+        self.file = file;
+        let units = self.checker.check_program(file, program).map_err(Failure::Check)?;
         for input in &self.checker.inputs {
             self.journal.lock().reads(&self.settings.folder.join(&input.path));
         }

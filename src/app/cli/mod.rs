@@ -75,6 +75,8 @@ pub enum Command {
     Cache(CacheCommand),
     /// Type programs line by line
     Repl(ReplArgs),
+    /// Answer an editor's questions about programs (the language server protocol, over standard input and output)
+    Lsp(LspArgs),
 }
 
 #[derive(Subcommand, Clone, Debug)]
@@ -275,6 +277,13 @@ pub struct ReplArgs {
     pub fresh: bool,
     /// A program to run first
     pub file: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct LspArgs {
+    /// Over standard input and output, which is the only way; some editors say so
+    #[arg(long)]
+    pub stdio: bool,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

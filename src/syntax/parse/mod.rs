@@ -57,6 +57,11 @@ pub fn parse_entry(file: FileId, text: &str) -> (ast::Program, Vec<Diagnostic>) 
     parse_program(file, text)
 }
 
+/// Can the text be the name of something?
+pub fn is_name(text: &str) -> bool {
+    Grammar::parse(Rule::ident, text).is_ok_and(|mut pairs| pairs.next().is_some_and(|pair| pair.as_str() == text))
+}
+
 fn parse_piece(file: FileId, scan: &Scan, piece: &Piece) -> Result<ast::Item, Vec<Diagnostic>> {
     let input = &scan.text[piece.start..piece.end];
     let pairs = match Grammar::parse(Rule::item, input) {

@@ -1,0 +1,149 @@
+//! What an editor asks about a text, answered as data: what is wrong with it, what a name means and which type it has,
+//! what can stand at a place, where a name is used.
+//!
+//! A text that does not check is the usual case here: the tree holds what could be read, names are found in it without
+//! the checker, and the checker's notes say the types of whatever it got to. Nothing here knows a protocol or prints.
+
+pub mod complete;
+mod context;
+pub mod describe;
+mod forms;
+pub mod members;
+pub mod names;
+pub mod outline;
+pub mod places;
+pub mod rename;
+mod repair;
+mod resolve;
+pub mod texts;
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::engines::EngineKind;
+use super::load::LONGEST_SCRIPT;
+use super::run::{Output, Session, Settings};
+use crate::base::axis::Lease;
+use crate::base::diag::{Diagnostic, Label};
+use crate::base::span::{FileId, Sources, Span};
+use crate::check::notes::Notes;
+use crate::syntax::ast::{ItemKind, Program, UseSource};
+use crate::syntax::parse;
+use names::Names;
+use texts::Texts;
+
+/// Everything that is known of one text.
+pub struct Analysis {
+    pub path: Option<PathBuf>,
+    pub text: Rc<str>,
+    pub program: Program,
+    pub names: Names,
+    pub problems: Vec<Diagnostic>,
+    /// The tree holds all of the text.
+    pub whole: bool,
+    /// The texts that problems point into; `file` is this one.
+    pub sources: Sources,
+    pub file: FileId,
+    notes: Notes,
+    /// Given back last, when no type is left that holds one of its axes.
+    _axes: Lease,
+}
+
+/// Parses, checks and lowers a text as `locus check` does, and finds its names.
+pub fn analyse(texts: &Texts, path: Option<&Path>, text: &str) -> Analysis {
+    let folder = folder_of(path);
+    let name = path.map_or_else(|| "untitled".to_string(), |path| path.display().to_string());
+    let settings = Settings { engine: EngineKind::Interp, folder: folder.clone(), ..Settings::default() };
+    let ((mut session, file, (program, mut problems, whole)), lease) = Lease::around(|| {
+        let mut session = Session::new(Box::new(texts.loader(&folder)), settings, Output::buffer(&Default::default()));
+        let file = session.checker.add_source(name, text);
+        session.checker.keep_notes(file);
+        let checked = check(&mut session, file, text);
+        (session, file, checked)
+    });
+    let notes = session.checker.take_notes();
+    let sources = std::mem::take(&mut session.checker.sources);
+    drop(session);
+    let here = Home { sources: &sources, file, program: &program };
+    problems.iter_mut().for_each(|problem| here.bring(problem));
+    let names = resolve::resolve(&program, text, texts, &folder);
+    let path = path.map(Path::to_path_buf);
+    Analysis { path, text: text.into(), program, names, problems, whole, sources, file, notes, _axes: lease }
+}
+
+/// The tree, what `locus check` would say, and whether the tree holds all of the text. An empty text is a program that is not written yet.
+fn check(session: &mut Session, file: FileId, text: &str) -> (Program, Vec<Diagnostic>, bool) {
+    if text.len() as u64 > LONGEST_SCRIPT {
+        let message = format!("this text has {} bytes, and a script has at most {LONGEST_SCRIPT}", text.len());
+        return (Program::default(), vec![Diagnostic::error("E043", Span::new(file, 0, 0), message)], false);
+    }
+    let (program, faults) = parse::parse_program(file, text);
+    if !faults.is_empty() {
+        // What could be read is checked for its types alone: what it lacks stands in the part that could not.
+        let _ = session.checker.check_program(file, &program);
+        return (program, faults, false);
+    }
+    let outcome = session.prepare_tree(file, &program);
+    let mut problems = std::mem::take(&mut session.checker.warnings);
+    if let Err(failure) = outcome {
+        problems.extend(failure.diagnostics().into_iter().cloned());
+    }
+    (program, problems, true)
+}
+
+/// The folder that neighbours of a script are named from.
+fn folder_of(path: Option<&Path>) -> PathBuf {
+    let parent = path.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default();
+    if path.is_some() && parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent }
+}
+
+/// The text whose problems are shown.
+struct Home<'a> {
+    sources: &'a Sources,
+    file: FileId,
+    program: &'a Program,
+}
+
+impl Home<'_> {
+    /// A problem of a neighbour is shown where the text names it, with the place there as a label.
+    fn bring(&self, problem: &mut Diagnostic) {
+        for label in problem.primary.iter_mut().chain(&mut problem.labels) {
+            label.span.file = self.sources.original(label.span.file);
+        }
+        let primary = problem.primary.take().unwrap_or(Label { span: Span::new(self.file, 0, 0), text: String::new() });
+        if primary.span.file == self.file {
+            problem.primary = Some(primary);
+            return;
+        }
+        let name = &self.sources.get(primary.span.file).name;
+        let span = self.use_of(name).unwrap_or(Span::new(self.file, 0, 0));
+        problem.primary = Some(Label { span, text: format!("in `{name}`") });
+        let text = if primary.text.is_empty() { "here".to_string() } else { primary.text };
+        problem.labels.insert(0, Label { span: primary.span, text });
+    }
+
+    fn use_of(&self, name: &str) -> Option<Span> {
+        self.program.items.iter().find_map(|item| match &item.kind {
+            ItemKind::Use(used) => match &used.source {
+                UseSource::Path(path) if name.ends_with(path.as_str()) => Some(item.span),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+}
+
+/// A problem in words: the message, what is said at its place, notes, the help.
+pub fn problem_text(problem: &Diagnostic) -> String {
+    let mut lines = vec![problem.message.clone()];
+    lines.extend(problem.primary.iter().map(|label| label.text.clone()).filter(|text| !text.is_empty()));
+    let width = problem.notes.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+    lines.extend(problem.notes.iter().map(|(key, text)| format!("{key:<width$}  {text}").trim().to_string()));
+    lines.extend(problem.help.iter().map(|help| format!("help: {help}")));
+    lines.join("\n")
+}
+
+/// The text as it is to be laid out, or nothing if it cannot be read.
+pub fn formatted(_text: &str) -> Option<String> {
+    None
+}
