@@ -199,7 +199,25 @@ impl Session {
     }
 
     /// The same for a text that was added and parsed without a fault.
-    pub fn prepare_tree(&mut self, file: FileId, program: &ast::Program) -> Result<Vec<Unit>, Failure> {
+    fn prepare_tree(&mut self, file: FileId, program: &ast::Program) -> Result<Vec<Unit>, Failure> {
+        self.work_out(file, program, |session, func| {
+            session.lower(func)?;
+            session.guarded(|session, module| session.passes.optimise(module, func, &mut session.ready))
+        })
+    }
+
+    /// Finds everything that a text can be wrong about: it is checked, and its gradients are worked out. What makes it
+    /// fast is left out, so that nothing of it can run.
+    pub fn judge_tree(&mut self, file: FileId, program: &ast::Program) -> Result<(), Failure> {
+        self.work_out(file, program, Session::lower).map(drop)
+    }
+
+    fn work_out(
+        &mut self,
+        file: FileId,
+        program: &ast::Program,
+        mut compile: impl FnMut(&mut Session, FuncId) -> Result<(), Diagnostic>,
+    ) -> Result<Vec<Unit>, Failure> {
         self.file = file;
         let units = self.checker.check_program(file, program).map_err(Failure::Check)?;
         for input in &self.checker.inputs {
@@ -207,7 +225,7 @@ impl Session {
         }
         let mut faults = Vec::new();
         for unit in &units {
-            if let Err(diagnostic) = self.compile(unit.func) {
+            if let Err(diagnostic) = compile(self, unit.func) {
                 faults.push(diagnostic);
             }
         }
@@ -218,17 +236,25 @@ impl Session {
         Err(Failure::Check(faults))
     }
 
-    /// Gradients, and the form that runs.
-    fn compile(&mut self, func: FuncId) -> Result<(), Diagnostic> {
+    /// Gradients, and loops that tell how far they came.
+    fn lower(&mut self, func: FuncId) -> Result<(), Diagnostic> {
+        self.guarded(|session, module| {
+            session.passes.lower(module, func, &mut Clauses(&mut session.checker))?;
+            let mut function = std::mem::take(&mut module.functions[func.0 as usize]);
+            pass::resume::resumable(module, &mut function);
+            module.functions[func.0 as usize] = function;
+            Ok(())
+        })
+    }
+
+    /// Work of a pass on the checker's module, which a fault of the compiler does not lose.
+    fn guarded(
+        &mut self,
+        work: impl FnOnce(&mut Session, &mut Module) -> Result<(), Diagnostic>,
+    ) -> Result<(), Diagnostic> {
         // The checker writes adjoint functions into the module while the pass that asked for them holds it.
         let mut module = std::mem::take(&mut self.checker.module);
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            self.passes.lower(&mut module, func, &mut Clauses(&mut self.checker))?;
-            let mut function = std::mem::take(&mut module.functions[func.0 as usize]);
-            pass::resume::resumable(&module, &mut function);
-            module.functions[func.0 as usize] = function;
-            self.passes.optimise(&module, func, &mut self.ready)
-        }));
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(self, &mut module)));
         self.checker.module = module;
         outcome.unwrap_or_else(|payload| Err(internal("the compiler", &*payload)))
     }

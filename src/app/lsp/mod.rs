@@ -69,7 +69,11 @@ pub fn serve() -> u8 {
     let ended = server.run(&connection);
     drop(connection);
     match ended {
-        Ended::Exit(code) => code,
+        Ended::Exit(code) => {
+            // The last answer may still be on its way out; a client that has stopped reading does not matter any more.
+            let _ = catch_unwind(AssertUnwindSafe(|| threads.join()));
+            code
+        }
         Ended::NobodyListens => FAILED,
         Ended::NobodyAsks => server.without_exit(threads),
     }
@@ -86,9 +90,9 @@ enum Ended {
 
 impl Server {
     fn run(&mut self, connection: &Connection) -> Ended {
-        let mut queue = Queue::default();
+        let Ok(mut queue) = Queue::of(connection) else { return Ended::NobodyListens };
         loop {
-            queue.take_all(connection);
+            queue.take_all();
             if queue.is_empty() {
                 // Nobody waits for anything: time to say what is wrong with the texts.
                 for message in self.problems() {
@@ -97,7 +101,7 @@ impl Server {
                     }
                 }
             }
-            let reply = match queue.next(connection) {
+            let reply = match queue.next() {
                 Next::Closed => return Ended::NobodyAsks,
                 Next::CalledOff(id) => {
                     Some(Response::new_err(id, ErrorCode::RequestCanceled as i32, "called off".to_string()).into())

@@ -49,7 +49,7 @@ pub struct Analysis {
     _axes: Lease,
 }
 
-/// Parses, checks and lowers a text as `locus check` does, and finds its names.
+/// Parses and checks a text, works out its gradients, and finds its names: all that `locus check` can find wrong.
 pub fn analyse(texts: &Texts, path: Option<&Path>, text: &str) -> Analysis {
     let folder = folder_of(path);
     let name = path.map_or_else(|| "untitled".to_string(), |path| path.display().to_string());
@@ -83,7 +83,7 @@ fn check(session: &mut Session, file: FileId, text: &str) -> (Program, Vec<Diagn
         let _ = session.checker.check_program(file, &program);
         return (program, faults, false);
     }
-    let outcome = session.prepare_tree(file, &program);
+    let outcome = session.judge_tree(file, &program);
     let mut problems = std::mem::take(&mut session.checker.warnings);
     if let Err(failure) = outcome {
         problems.extend(failure.diagnostics().into_iter().cloned());
