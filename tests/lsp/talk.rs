@@ -91,7 +91,10 @@ impl Talk {
                 self.problems(name)
             }
             "problems" => self.problems(rest),
-            "log" => self.plain(&self.client_log()),
+            "log" => {
+                let said = self.client_log();
+                self.plain(&said)
+            }
             _ => self.question(word, rest),
         }
     }
