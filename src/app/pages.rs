@@ -115,6 +115,13 @@ pub fn find(name: &str) -> Vec<String> {
     modules.flat_map(|(known, text)| entries(&Module::library(known, text), item)).collect()
 }
 
+/// The names that `use MODULE: ...` can bring into scope.
+pub fn public_names(module: &str) -> Vec<String> {
+    let name = module.strip_prefix("std.").unwrap_or(module);
+    let Some(text) = std_module(name) else { return Vec::new() };
+    Module::library(name, text).entries.into_iter().map(|entry| entry.name).collect()
+}
+
 fn overview(module: &Module) -> String {
     let mut text = format!("{}\n", module.name);
     if let Some(doc) = &module.doc {

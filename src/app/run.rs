@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, Shown, VerifyArgs};
@@ -20,6 +20,7 @@ use crate::session::journal::SharedJournal;
 use crate::session::limits::{Limits, shown_time};
 use crate::session::load::{DiskLoader, Script, read_script};
 use crate::session::provenance::{self, Record};
+use crate::session::remember::loops::Stop;
 use crate::session::report::{PageWorld, Pieces};
 use crate::session::world::{Show, TerminalWorld};
 use crate::session::{Failure, Output, Remember, Session, Settings, verify as verdicts};
@@ -45,8 +46,29 @@ impl How {
     }
 }
 
-/// A session for a script, or for the prompt in the current folder.
+/// What a signal sets and a running program looks at.
+#[derive(Clone, Default)]
+pub struct Handles {
+    pub interrupt: Arc<AtomicBool>,
+    pub stop: Arc<Stop>,
+}
+
+impl Handles {
+    /// Handles that Ctrl-C and polite requests to end reach.
+    pub fn listening() -> Handles {
+        let handles = Handles::default();
+        interrupt::listen(&handles.interrupt, &handles.stop);
+        handles
+    }
+}
+
+/// A session for a script.
 pub fn session(common: &Common, folder: &Path, how: How) -> Session {
+    session_with(common, folder, how, &Handles::listening())
+}
+
+/// The same with handles that others share: a prompt has one pair for all its sessions.
+pub fn session_with(common: &Common, folder: &Path, how: How, handles: &Handles) -> Session {
     kernels::set_threads(common.threads.map(usize::from));
     let mut overrides = BTreeMap::new();
     overrides.extend(common.overrides.iter().cloned());
@@ -65,13 +87,13 @@ pub fn session(common: &Common, folder: &Path, how: How) -> Session {
         limits: Limits { time: common.time, stuck: Some(stuck), ..Limits::default() }.with_output(common.max_output),
         account: None,
     };
-    let (journal, interrupt, stop) = (SharedJournal::default(), Arc::default(), Arc::default());
-    interrupt::listen(&interrupt, &stop);
-    let world = TerminalWorld::new(how.show, OutputFolder::new(&common.out), journal.clone(), interrupt.clone());
+    let journal = SharedJournal::default();
+    let world = terminal(common, how.show, &journal, handles);
     let world: Box<dyn World> = match how.page {
-        Some(pieces) => Box::new(PageWorld { inner: Box::new(world), pieces }),
-        None => Box::new(world),
+        Some(pieces) => Box::new(PageWorld { inner: world, pieces }),
+        None => world,
     };
+    let Handles { interrupt, stop } = handles.clone();
     let output = Output { world, journal, interrupt, stop };
     Session::new(Box::new(DiskLoader::new(folder)), settings, output)
 }
@@ -81,6 +103,12 @@ pub fn session(common: &Common, folder: &Path, how: How) -> Session {
 fn stuck(time: Duration) {
     complain(&format!("error: the program takes longer than {} and does not stop; it was ended", shown_time(time)));
     std::process::exit(FAILED.into());
+}
+
+/// The world of a person's terminal.
+pub fn terminal(common: &Common, show: Show, journal: &SharedJournal, handles: &Handles) -> Box<dyn World> {
+    let (folder, interrupt) = (OutputFolder::new(&common.out), handles.interrupt.clone());
+    Box::new(TerminalWorld::new(show, folder, journal.clone(), interrupt))
 }
 
 /// A session that will not run `script`, and the items of the script, ready to run; or the exit code after a complaint.

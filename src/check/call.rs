@@ -227,7 +227,7 @@ impl Checker {
         self.call_sites.push(span);
         self.frames.push(Frame {
             module,
-            vars: Vec::new(),
+            vars: self.pinned(item),
             generics: Rc::new(generics),
             sizes: Rc::new(SizeScope::Args { leaves, parent }),
             loops: Vec::new(),
@@ -302,7 +302,8 @@ impl Checker {
             self.error(messages::needs_types(item.name.span, &item.name.name));
             return Val::Error;
         };
-        let vars = self.frame().vars.clone();
+        let pinned = self.pinned(item).len();
+        let vars: Vec<_> = self.frame().vars.iter().skip(pinned).cloned().collect();
         let mut args = Vec::new();
         let mut key = format!("{}:{}", module.0, item.name.name);
         for var in &vars {
@@ -349,6 +350,7 @@ impl Checker {
             params.push(super::names::Var { val, ..var.clone() });
         }
         let leaves = params.iter().flat_map(|var| var.val.leaves()).collect();
+        params.splice(0..0, self.pinned(item));
         let generics = self.frame().generics.clone();
         self.frames.push(Frame {
             module,

@@ -160,6 +160,9 @@ impl Checker {
     }
 
     fn begin_unit(&mut self, id: ModId) -> Vec<Var> {
+        if self.keep_steps && id == ModId::USER {
+            self.step = Some(self.user_module_state());
+        }
         let vars = self.modules[id.0].top.clone();
         self.open_function(format!("item_{}", self.units.len()));
         self.frames.push(Frame {
@@ -217,6 +220,7 @@ impl Checker {
             return;
         }
         let func = self.add_function(function);
+        self.steps.extend(self.step.take().map(|state| (func, state)));
         self.units.push(Unit { func, span, kind, names, shown });
     }
 
@@ -315,7 +319,7 @@ impl Checker {
 
     /// Checks a function on its own, with rigid axes, so that faults show where it is written even if nothing
     /// calls it. Functions with parameters that have no type are checked at each call.
-    fn check_alone(&mut self, id: ModId, function: &Rc<ast::FnItem>) {
+    pub(super) fn check_alone(&mut self, id: ModId, function: &Rc<ast::FnItem>) {
         let signature = self.signature(id, function);
         if !signature.fully_typed() || function.intrinsic || function.body.is_none() {
             return;

@@ -31,6 +31,7 @@ mod operators;
 mod plots;
 mod publish;
 mod reach;
+mod redefine;
 mod refusals;
 mod sizes;
 mod solve;
@@ -41,10 +42,13 @@ mod swaps;
 mod tiles;
 mod types;
 mod value;
+mod visible;
 
 pub use derive::Adjoint;
 pub use host::{Binding, Length};
 pub use special::NAMES as FORMS;
+pub use redefine::begins_experiment;
+pub use visible::{Length, NameKind, Visible};
 
 use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;
@@ -148,6 +152,14 @@ pub struct Checker {
     unused_overrides: BTreeSet<String>,
     /// The user's module before the last entry that checked.
     before: Option<(ModuleInfo, usize, usize)>,
+    /// Keep what there was before each unit, so that an entry can be taken back from its middle on.
+    pub keep_steps: bool,
+    step: Option<(ModuleInfo, usize, usize)>,
+    steps: Vec<(FuncId, (ModuleInfo, usize, usize))>,
+    /// By the place of a function: the values that it reads whatever their names mean now.
+    pins: BTreeMap<Span, Vec<names::Var>>,
+    /// Copies of the user's module for function values that call what has been replaced since.
+    frozen: Vec<ModId>,
     /// Where the calls being inlined were written, outermost first.
     call_sites: Vec<Span>,
     /// The functions being inlined, to find recursion.
@@ -186,6 +198,11 @@ impl Checker {
             instances: HashMap::new(),
             unused_overrides,
             before: None,
+            keep_steps: false,
+            step: None,
+            steps: Vec::new(),
+            pins: BTreeMap::new(),
+            frozen: Vec::new(),
             call_sites: Vec::new(),
             active: Vec::new(),
             rigid: false,
@@ -210,7 +227,12 @@ impl Checker {
         self.units.clear();
         // A function that was called before may be another one now, or use others and other values.
         self.instances.clear();
+        self.steps.clear();
+        let fresh = self.keep_old_meanings(program);
         self.check_items(ModId::USER, file, program);
+        if self.errors.is_empty() {
+            self.check_users_of(file, &fresh);
+        }
         let unused: Vec<String> = self.unused_overrides.iter().cloned().collect();
         for name in unused {
             self.error(messages::unused_override(&name));

@@ -165,7 +165,9 @@ impl Checker {
 
     pub(super) fn axis_info(&self, axis: Axis) -> Option<AxisInfo> {
         let mut found: Option<AxisInfo> = None;
-        for module in &self.modules {
+        // A copy of the user's module may know an older length.
+        let current = self.modules.iter().enumerate().filter(|(id, _)| !self.frozen.contains(&ModId(*id)));
+        for (_, module) in current {
             for info in module.axes.values().filter(|info| info.axis == axis) {
                 let known = found.get_or_insert_with(|| info.clone());
                 // The user's `axis feature = 64` adds a size to the name that std.axes declares.

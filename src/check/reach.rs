@@ -4,8 +4,10 @@
 //! The walk is that of `publish`, which made the globals.
 
 use super::Checker;
+use super::modules::ModId;
 use super::sizes::SizeScope;
 use super::value::{FnVal, Val};
+use crate::base::span::Span;
 use crate::ir::{FuncId, GlobalId};
 use std::collections::BTreeSet;
 
@@ -18,6 +20,12 @@ impl Checker {
             module.top.iter().for_each(|var| value(&var.val, &mut found));
             module.axes.values().filter_map(|info| info.size.as_ref()).for_each(|size| value(size, &mut found));
         }
+        let alive = |span: &Span| {
+            let modules = self.frozen.iter().chain(&[ModId::USER]).map(|id| &self.modules[id.0]);
+            modules.flat_map(|module| module.functions.values()).any(|item| item.name.span == *span)
+        };
+        let pins = self.pins.iter().filter(|(span, _)| alive(span));
+        pins.flat_map(|(_, vars)| vars).for_each(|var| value(&var.val, &mut found));
         (found, self.instances.values().map(|instance| instance.func).collect())
     }
 }

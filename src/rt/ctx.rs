@@ -98,6 +98,9 @@ impl Reached {
     }
 }
 
+/// What fits everywhere.
+pub const COLUMNS: usize = 76;
+
 pub struct Ctx {
     pub world: Box<dyn World>,
     pub interrupt: Arc<AtomicBool>,
@@ -113,6 +116,8 @@ pub struct Ctx {
     pub depth: u32,
     /// What paths of inputs are relative to: the folder of the script.
     pub folder: std::path::PathBuf,
+    /// How wide a figure in letters may be.
+    pub columns: usize,
     /// `--profile`: where time and memory go.
     pub profile: Option<Box<Profile>>,
     /// Functions of the program around this session.
@@ -130,6 +135,7 @@ impl Ctx {
             memory_limit: usize::MAX,
             depth: 0,
             folder: std::path::PathBuf::new(),
+            columns: COLUMNS,
             profile: None,
             host: HostTable::default(),
         }

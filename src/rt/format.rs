@@ -225,10 +225,11 @@ fn summary(dtype: DType, values: &[f64], separator: &str) -> String {
     if zeros > 0 {
         parts.push(format!("{} zeros", percent(zeros as f64 / count)));
     }
-    let lost = values.len() - finite.len();
-    if lost > 0 {
-        parts.push(format!("{lost} NaN or infinite"));
-    }
+    let lost = [
+        (values.iter().filter(|x| x.is_nan()).count(), "NaN"),
+        (values.iter().filter(|x| x.is_infinite()).count(), "infinite"),
+    ];
+    parts.extend(lost.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
     parts.join(separator)
 }
 
@@ -371,7 +372,7 @@ mod tests {
         let flags = Tensor::from_slice(&[(pos, 10)], &[1u8, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
         assert_eq!(told(flags, ""), "bool[pos = 10] true false false .. false  (10% true)");
         let odd = Tensor::from_slice(&[(pos, 9)], &[f64::NAN; 9]).unwrap();
-        assert_eq!(told(odd, ""), "float[pos = 9] NaN NaN NaN .. NaN  (9 NaN or infinite)");
+        assert_eq!(told(odd, ""), "float[pos = 9] NaN NaN NaN .. NaN  (9 NaN)");
     }
 
     #[test]

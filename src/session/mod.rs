@@ -21,6 +21,7 @@ pub mod load;
 pub mod machine;
 pub mod plan;
 pub mod profile;
+pub mod prompt;
 pub mod provenance;
 pub mod recall;
 pub mod reference;

@@ -174,6 +174,11 @@ impl Session {
         }
     }
 
+    /// From here on a program's output goes there.
+    pub fn set_world(&mut self, world: Box<dyn World>) {
+        self.ctx.world = Box::new(WatchedWorld { inner: world, watch: self.memory.watch.clone() });
+    }
+
     pub fn sources(&self) -> &Sources {
         &self.checker.sources
     }

@@ -4,9 +4,10 @@
 
 pub mod ast;
 pub mod format;
+pub mod free;
 pub mod parse;
 pub mod scan;
 pub mod slips;
 pub mod tokens;
 
-pub use tokens::words;
+pub use tokens::{Kind, Token, code_tokens, comments, words};

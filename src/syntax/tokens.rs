@@ -40,11 +40,29 @@ pub fn tokens(text: &str) -> Vec<Token> {
     cutter.found
 }
 
+/// The tokens of a text that may hold comments, which are none.
+pub fn code_tokens(text: &str) -> Vec<Token> {
+    tokens(&without_comments(text))
+}
+
 /// The words of a whole file with the places where they start; comments and the texts of strings have none.
 pub fn words(text: &str) -> Vec<(usize, &str)> {
-    let code = without_comments(text);
-    let words = tokens(&code).into_iter().filter(|token| token.kind == Kind::Word);
+    let words = code_tokens(text).into_iter().filter(|token| token.kind == Kind::Word);
     words.filter_map(|token| Some((token.start, text.get(token.start..token.end)?))).collect()
+}
+
+/// The places of comments.
+pub fn comments(text: &str) -> Vec<std::ops::Range<usize>> {
+    let code = without_comments(text);
+    let mut found: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut at = 0;
+    for (line, blank) in text.split_inclusive('\n').zip(code.split_inclusive('\n')) {
+        if let Some(start) = line.bytes().zip(blank.bytes()).position(|(was, is)| was == b'#' && is == b' ') {
+            found.push(at + start..at + line.trim_end().len().max(start));
+        }
+        at += line.len();
+    }
+    found
 }
 
 /// Comments become spaces, so that places stay what they are.
@@ -187,6 +205,13 @@ mod tests {
             let found = tokens(text);
             assert_eq!(found.last().map(|token| token.kind), Some(Kind::End), "{text}");
         }
+    }
+
+    #[test]
+    fn comments_have_places() {
+        let text = "let a = 1 # one\nprint(\"# {a}\")\n## two é\n";
+        let found: Vec<&str> = comments(text).into_iter().map(|range| &text[range]).collect();
+        assert_eq!(found, ["# one", "## two é"]);
     }
 
     #[test]

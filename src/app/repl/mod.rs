@@ -7,43 +7,58 @@ mod commands;
 mod helper;
 mod view;
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{CompletionType, Config, Editor};
+use rustyline::{ColorMode, CompletionType, Config, Editor};
 
 use super::cli::{Common, ReplArgs};
 use super::output::{complain, report_all, report_plain, say, stdout_colors};
-use super::run::{How, report_failure, session};
+use super::run::{Handles, How, report_failure, session_with};
 use super::{CLOSED, FAILED, OK, REFUSED};
 use crate::base::span::FileId;
-use crate::check::Unit;
+use crate::check::{Unit, UnitKind};
+use crate::ir::Effect;
+use crate::rt::ctx;
 use crate::session::load::read_script;
+use crate::session::prompt::{Entry, Log, begins_experiment};
 use crate::session::world::Show;
 use crate::session::{Failure, Remember, Session};
 use crate::syntax::ast::{Item, ItemKind, Pattern, Stmt, StmtKind};
 use crate::syntax::parse;
-use helper::{PromptHelper, Words};
+use helper::{Known, PromptHelper, Words};
 
 /// The state of a prompt.
 pub(super) struct Prompt {
     session: Session,
     common: Common,
+    handles: Handles,
     words: Words,
     /// What was accepted so far, for `:save` and `:undo`.
-    accepted: Vec<String>,
+    log: Log,
+    /// The files that `:save` wrote, with what they held then.
+    saved: BTreeMap<PathBuf, String>,
     /// Numbers the entries in messages.
     count: usize,
     failed: bool,
+    /// Of the error that was shown last.
+    last_code: Option<&'static str>,
+    /// Entries run again, and nothing of them is shown.
+    quiet: bool,
+    /// How wide the terminal is; 0 if there is none.
+    columns: usize,
 }
 
 type LineEditor = Editor<PromptHelper, FileHistory>;
 
 pub fn repl(args: &ReplArgs) -> u8 {
-    let mut prompt = Prompt::new(&args.common, if args.fresh { Remember::Fresh } else { Remember::On });
+    let remember = if args.fresh { Remember::Fresh } else { Remember::On };
+    let mut prompt = Prompt::new(&args.common, remember, Handles::listening(), Prompt::show());
+    prompt.learn();
     if let Some(path) = &args.file
         && let Err(code) = prompt.load(path)
     {
@@ -78,9 +93,11 @@ fn line_editor(words: &Words) -> rustyline::Result<LineEditor> {
         .history_ignore_space(true)
         .auto_add_history(true)
         .completion_type(CompletionType::List)
+        // The helper is asked in any case, since it also says which hint follows the cursor.
+        .color_mode(ColorMode::Forced)
         .build();
     let mut editor = LineEditor::with_config(config)?;
-    editor.set_helper(Some(PromptHelper::new(words.clone())));
+    editor.set_helper(Some(PromptHelper::new(words.clone(), stdout_colors())));
     Ok(editor)
 }
 
@@ -101,26 +118,37 @@ fn keep_history(editor: &mut LineEditor, path: &Path) {
 }
 
 impl Prompt {
-    fn new(common: &Common, remember: Remember) -> Prompt {
-        let show = Show { prints: true, expectations: true, progress: true, color: stdout_colors() };
-        let mut prompt = Prompt {
-            session: session(common, Path::new("."), How::plain(show, remember)),
+    /// What a person sees.
+    fn show() -> Show {
+        Show { prints: true, expectations: true, progress: true, color: stdout_colors() }
+    }
+
+    fn new(common: &Common, remember: Remember, handles: Handles, show: Show) -> Prompt {
+        let mut session = session_with(common, Path::new("."), How::plain(show, remember), &handles);
+        session.checker.keep_steps = true;
+        Prompt {
+            session,
             common: common.clone(),
+            handles,
             words: Words::default(),
-            accepted: Vec::new(),
+            log: Log::default(),
+            saved: BTreeMap::new(),
             count: 0,
             failed: false,
-        };
-        prompt.learn();
-        prompt
+            last_code: None,
+            quiet: false,
+            columns: 0,
+        }
     }
 
     /// Reads and runs entries until the end of input; gives the exit code.
     fn serve(&mut self, editor: &mut LineEditor) -> u8 {
         loop {
+            self.measure(editor);
             match editor.readline("> ") {
                 Ok(entry) if entry.trim().is_empty() => {}
                 Ok(entry) => {
+                    self.measure(editor);
                     let go_on = match entry.trim().strip_prefix(':') {
                         Some(command) => self.command(command),
                         None => {
@@ -145,31 +173,54 @@ impl Prompt {
         }
     }
 
+    /// A terminal may have been made wider or narrower.
+    fn measure(&mut self, editor: &mut LineEditor) {
+        self.columns = editor.dimensions().map_or(0, |(columns, _)| usize::from(columns));
+        self.session.ctx.columns = if self.columns == 0 { ctx::COLUMNS } else { self.columns.saturating_sub(1) };
+        if let Some(helper) = editor.helper() {
+            helper.columns.set(self.columns);
+        }
+    }
+
     fn next_name(&mut self) -> String {
         self.count += 1;
         format!("<repl {}>", self.count)
     }
 
-    /// Runs one entry and shows what it gave.
-    fn enter(&mut self, text: &str) -> bool {
+    /// Runs what was typed and shows what it gave.
+    fn enter(&mut self, text: &str) {
         let name = self.next_name();
-        let good = self.run_text(&name, text);
-        if good {
-            self.accepted.push(text.trim_end().to_string());
-        }
+        self.run_entry(Entry::new(&name, text, Path::new(".")));
+    }
+
+    /// Runs an accepted entry again; true if it went as before.
+    fn again(&mut self, entry: &Entry) -> bool {
+        self.session.ctx.folder = entry.folder.clone();
+        let good = self.run_entry(Entry::new(&entry.name, &entry.kept(), &entry.folder));
+        self.session.ctx.folder = PathBuf::from(".");
         good
     }
 
-    fn run_text(&mut self, name: &str, text: &str) -> bool {
+    fn run_entry(&mut self, mut entry: Entry) -> bool {
         self.calm();
-        let good = match self.session.prepare(name, text) {
+        if begins_experiment(&entry.text) && !self.log.entries.is_empty() {
+            self.refuse("an experiment header sets the seed of everything, so it can only be entered first");
+            return false;
+        }
+        let good = match self.session.prepare(&entry.name, &entry.text) {
             Err(failure) => self.fail(&failure),
             Ok(units) => {
                 report_all(&std::mem::take(&mut self.session.checker.warnings), self.session.sources());
-                let good = self.run_units(&units);
+                let stale = self.log.made_with_old(&entry);
+                let good = self.run_units(&units, &mut entry);
                 if good {
-                    self.show_constants(text, &units);
+                    self.show_constants(&entry.text, &units);
+                    self.tell_stale(&stale);
                 }
+                if !entry.is_empty() {
+                    self.log.entries.push(entry);
+                }
+                self.session.release_nameless();
                 good
             }
         };
@@ -178,26 +229,63 @@ impl Prompt {
         good
     }
 
+    /// Values are not computed again because a function changed; the person should know which.
+    fn tell_stale(&self, stale: &[(String, Vec<String>)]) {
+        for (function, values) in stale.iter().filter(|_| !self.quiet) {
+            let names: Vec<String> = values.iter().map(|name| format!("`{name}`")).collect();
+            let keep = if names.len() == 1 { "keeps" } else { "keep" };
+            say(&format!("  {} {keep} what the old `{function}` gave", names.join(", ")));
+        }
+    }
+
     /// Whatever asked for an end asked for that of the entry before.
     fn calm(&self) {
         self.session.memory.stop.soon.store(false, Ordering::Relaxed);
         self.session.ctx.interrupt.store(false, Ordering::Relaxed);
     }
 
-    fn run_units(&mut self, units: &[Unit]) -> bool {
+    fn run_units(&mut self, units: &[Unit], entry: &mut Entry) -> bool {
         for (place, unit) in units.iter().enumerate() {
             match self.session.run_unit(unit) {
-                Ok(outcome) => view::show(&self.session, unit, &outcome),
-                Err(failure) => {
-                    // If nothing of the entry ran, its names mean again what they meant before.
-                    if place == 0 {
-                        self.session.checker.forget_last_entry();
+                Ok(outcome) => {
+                    self.show_outcome(unit, &outcome, &entry.text);
+                    let shows_only = unit.kind == UnitKind::Expression || unit.shown.is_some();
+                    if shows_only && self.session.optimised().function(unit.func).effect < Effect::Shows {
+                        entry.is_silent(unit.span);
                     }
+                }
+                Err(failure) => {
+                    self.take_back(place == 0, unit, entry);
                     return self.fail(&failure);
                 }
             }
         }
         true
+    }
+
+    fn show_outcome(&self, unit: &Unit, outcome: &crate::session::Outcome, text: &str) {
+        if self.quiet {
+            return;
+        }
+        match &unit.shown {
+            // A function has no value to show, but a signature.
+            Some(shown) if unit.kind == UnitKind::Statement => {
+                say(self.words.known().shown(&[text.trim()]).as_ref().unwrap_or(shown));
+            }
+            _ => view::show(&self.session, unit, outcome, self.columns),
+        }
+    }
+
+    /// After a unit that failed: its names, and those of what was to follow, mean again what they meant before.
+    fn take_back(&mut self, whole: bool, unit: &Unit, entry: &mut Entry) {
+        if whole {
+            self.session.checker.forget_last_entry();
+            *entry = Entry::new(&entry.name, "", &entry.folder);
+            return;
+        }
+        self.session.checker.forget_from(unit.func);
+        let gone = self.session.checker.drop_broken(unit.span.file);
+        entry.cut_from(unit.span, &gone);
     }
 
     /// What the checker worked out by itself has no unit: `let x = 20`. A question for the name shows it.
@@ -208,8 +296,10 @@ impl Prompt {
         for name in names {
             let Ok(asked) = self.session.prepare("<repl>", &name) else { continue };
             for unit in &asked {
-                if let Ok(outcome) = self.session.run_unit(unit) {
-                    view::show_as(&name, &self.session, unit, &outcome);
+                if let Ok(outcome) = self.session.run_unit(unit)
+                    && !self.quiet
+                {
+                    view::show_as(&name, &self.session, unit, &outcome, self.columns);
                 }
             }
         }
@@ -217,28 +307,38 @@ impl Prompt {
 
     fn fail(&mut self, failure: &Failure) -> bool {
         self.failed = true;
+        self.last_code = failure.diagnostics().first().map(|shown| shown.code).or(self.last_code);
         report_failure(failure, self.session.sources());
         false
     }
 
-    /// Runs a file as one entry.
+    /// A complaint about what was typed, which no program made.
+    fn refuse(&mut self, why: &str) {
+        self.failed = true;
+        complain(&format!("error: {why}"));
+    }
+
+    /// Runs a file as one entry; its paths are relative to where it lies.
     fn load(&mut self, path: &Path) -> Result<(), u8> {
         let script = read_script(path).map_err(|diagnostic| {
+            self.failed = true;
+            self.last_code = Some(diagnostic.code);
             report_plain(&diagnostic);
             REFUSED
         })?;
         self.session.ctx.folder = script.folder();
-        if self.run_text(&script.name, &script.text) {
-            self.accepted.push(script.text.trim_end().to_string());
-            Ok(())
-        } else {
-            Err(FAILED)
-        }
+        let good = self.run_entry(Entry::new(&script.name, &script.text, &script.folder()));
+        self.session.ctx.folder = PathBuf::from(".");
+        if good { Ok(()) } else { Err(FAILED) }
     }
 
     /// Tells the helper which names exist now.
     fn learn(&mut self) {
-        self.words.set(self.session.checker.visible_names(), self.session.checker.visible_axes());
+        if self.quiet {
+            return;
+        }
+        let checker = &self.session.checker;
+        self.words.set(Known { names: checker.visible(), axes: checker.visible_axes(), folder: PathBuf::from(".") });
     }
 }
 

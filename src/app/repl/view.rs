@@ -12,39 +12,45 @@ use crate::session::{Outcome, Session};
 
 /// Statements faster than this are not worth a line.
 const WORTH_SAYING: Duration = Duration::from_millis(100);
+/// A head and a view that together are longer stand on lines of their own, if nobody knows how wide the terminal is.
+const WIDTH: usize = 90;
+/// So many leaves of a record are shown one by one.
+const LEAVES: usize = 12;
 
-pub fn show(session: &Session, unit: &Unit, outcome: &Outcome) {
+pub fn show(session: &Session, unit: &Unit, outcome: &Outcome, columns: usize) {
     for (name, ty, globals) in &outcome.names {
-        value(&format!("{name} : {ty}"), &session.leaves(globals), outcome.time);
+        value(&format!("{name} : {ty}"), &session.leaves(globals), outcome.time, columns);
     }
-    result("", session, unit, outcome);
+    result("", session, unit, outcome, columns);
     if outcome.names.is_empty() && unit.kind != UnitKind::Expression && outcome.time > WORTH_SAYING {
         say(&format!("  ({})", duration(outcome.time)));
     }
 }
 
 /// The result of asking for a name.
-pub fn show_as(name: &str, session: &Session, unit: &Unit, outcome: &Outcome) {
-    result(&format!("{name} "), session, unit, outcome);
+pub fn show_as(name: &str, session: &Session, unit: &Unit, outcome: &Outcome, columns: usize) {
+    result(&format!("{name} "), session, unit, outcome, columns);
 }
 
-fn result(before: &str, session: &Session, unit: &Unit, outcome: &Outcome) {
+fn result(before: &str, session: &Session, unit: &Unit, outcome: &Outcome, columns: usize) {
     if let Some((ty, values)) = &outcome.result {
         let types = &session.module().function(unit.func).results;
         let leaves: Vec<(Type, Value)> = types.iter().cloned().zip(values.iter().cloned()).collect();
-        value(&format!("{before}: {ty}"), &leaves, outcome.time);
+        value(&format!("{before}: {ty}"), &leaves, outcome.time, columns);
     }
 }
 
 /// One value: on one line if that is short enough.
-fn value(head: &str, leaves: &[(Type, Value)], time: Duration) {
+fn value(head: &str, leaves: &[(Type, Value)], time: Duration, columns: usize) {
     let time = duration(time);
     match leaves {
         // A function, a model: nothing to see.
         [] => say(head),
         [(_, one)] => {
             let view = printable(&short_view(one));
-            if view.contains('\n') || head.len() + view.len() > 90 {
+            let width = if columns == 0 { WIDTH } else { columns.min(WIDTH) };
+            let long = head.chars().count() + view.chars().count() + time.chars().count() + 8 > width;
+            if view.contains('\n') || long {
                 say(&format!("{head}   ({time})\n{}", indented(&view)));
             } else {
                 say(&format!("{head} = {view}   ({time})"));
@@ -52,11 +58,11 @@ fn value(head: &str, leaves: &[(Type, Value)], time: Duration) {
         }
         many => {
             say(&format!("{head}   ({time})"));
-            for (ty, leaf) in many.iter().take(12) {
+            for (ty, leaf) in many.iter().take(LEAVES) {
                 say(&format!("  {ty}\n{}", indented(&indented(&printable(&short_view(leaf))))));
             }
-            if many.len() > 12 {
-                say(&format!("  ... and {} more", many.len() - 12));
+            if many.len() > LEAVES {
+                say(&format!("  ... and {} more", many.len() - LEAVES));
             }
         }
     }

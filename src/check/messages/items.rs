@@ -150,3 +150,13 @@ pub(in crate::check) fn override_does_not_fit(name: &str, text: &str) -> D {
         format!("`--set {name}={text}` does not fit: it needs a literal of the type that the file gives `{name}`"),
     )
 }
+
+// ---- the prompt ----------------------------------------------------------------------------------------------------
+
+/// A fault of a function of an earlier entry, which `name` at `place` brought about.
+pub(in crate::check) fn breaks_function(fault: D, function: &str, name: &str, place: Span) -> D {
+    D { help: None, ..fault }
+        .label(place, format!("`{name}` would mean this from now on"))
+        .note("note", format!("`{function}` was entered before and uses `{name}`; nothing was changed"))
+        .help(format!("enter `{function}` anew together with `{name}`, or take another name"))
+}

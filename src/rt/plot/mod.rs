@@ -65,7 +65,7 @@ pub fn run(ctx: &mut Ctx, kind: &str, given: &[(&str, &Value)]) -> Result<()> {
     let fields = fields::Fields::read(kind, given)?;
     let figure = data::figure(&fields)?;
     let picture = svg::draw(&figure);
-    ctx.world.figure(&text::view(&figure), &picture);
+    ctx.world.figure(&text::view(&figure, ctx.columns), &picture);
     if let Some(file) = &fields.file {
         let shown = ctx.world.write(file, picture.as_bytes())?;
         ctx.world.print(&format!("wrote {shown}"));

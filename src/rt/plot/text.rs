@@ -1,33 +1,42 @@
-//! A figure in letters: at most 76 columns and about 12 lines, for a terminal.
+//! A figure in letters, for a terminal: at most so many columns, and about 12 lines.
 
 use super::super::format::{range, significant};
 use super::scale::Scale;
 use super::{Figure, Grid, Marks, Series, marks};
 
-const WIDTH: usize = 76;
+/// Narrower than this nothing can be seen, and wider it is no longer one picture.
+const NARROWEST: usize = 24;
+const WIDEST: usize = 160;
+/// Less than this is left to no picture, whatever stands beside it.
+const SMALLEST: usize = 8;
 const ROWS: usize = 8;
 /// Rows of bars or of series that are named one by one.
 const NAMED: usize = 10;
 
 /// The lines of the picture, without blanks at their ends.
-pub fn view(figure: &Figure) -> Vec<String> {
+pub fn view(figure: &Figure, width: usize) -> Vec<String> {
+    let width = width.clamp(NARROWEST, WIDEST);
     let mut lines = Vec::new();
     if !figure.title.is_empty() {
-        lines.push(shortened(&figure.title, WIDTH));
+        lines.push(shortened(&figure.title, width));
     }
     let (x, y) = marks::scales(figure, false);
     lines.append(&mut match &figure.marks {
         // Letters have no colours: several series stand one below the other.
         Marks::Lines(all) | Marks::Bars { series: all, .. } | Marks::Histogram { series: all, .. } if all.len() > 1 => {
-            rows_of_letters(all, &y)
+            rows_of_letters(all, &y, width)
         }
-        Marks::Lines(all) => canvas(figure, &x, &y, |canvas| all.iter().for_each(|one| canvas.line(one, &x, &y))),
-        Marks::Scatter(all) => canvas(figure, &x, &y, |canvas| all.iter().for_each(|one| canvas.dots(one, &x, &y))),
-        Marks::Bars { series, names } if few(series) => named_bars(series, names, &y),
+        Marks::Lines(all) => {
+            canvas(figure, (&x, &y), width, |canvas| all.iter().for_each(|one| canvas.line(one, &x, &y)))
+        }
+        Marks::Scatter(all) => {
+            canvas(figure, (&x, &y), width, |canvas| all.iter().for_each(|one| canvas.dots(one, &x, &y)))
+        }
+        Marks::Bars { series, names } if few(series) => named_bars(series, names, &y, width),
         Marks::Bars { series, .. } | Marks::Histogram { series, .. } => {
-            canvas(figure, &x, &y, |canvas| series.iter().for_each(|one| canvas.bars(one, &y)))
+            canvas(figure, (&x, &y), width, |canvas| series.iter().for_each(|one| canvas.bars(one, &y)))
         }
-        Marks::Heatmap(grid) => shades(grid, figure.log),
+        Marks::Heatmap(grid) => shades(grid, figure.log, width),
     });
     lines.into_iter().map(|line| line.trim_end().to_string()).collect()
 }
@@ -107,10 +116,10 @@ impl Canvas {
 }
 
 /// A picture with the range of y at its left and the range of x below it.
-fn canvas(figure: &Figure, x: &Scale, y: &Scale, draw: impl Fn(&mut Canvas)) -> Vec<String> {
+fn canvas(figure: &Figure, (x, y): (&Scale, &Scale), width: usize, draw: impl Fn(&mut Canvas)) -> Vec<String> {
     let (high, low) = (significant(y.high, 4), significant(y.low, 4));
     let margin = high.chars().count().max(low.chars().count());
-    let columns = WIDTH - margin - 2;
+    let columns = width.saturating_sub(margin + 2).max(SMALLEST);
     let mut canvas = Canvas { columns, dots: vec![0; columns * ROWS] };
     draw(&mut canvas);
     let mut lines = Vec::new();
@@ -136,9 +145,9 @@ fn canvas(figure: &Figure, x: &Scale, y: &Scale, draw: impl Fn(&mut Canvas)) -> 
 const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// One row of letters for each series, all on one scale.
-fn rows_of_letters(all: &[Series], y: &Scale) -> Vec<String> {
+fn rows_of_letters(all: &[Series], y: &Scale, width: usize) -> Vec<String> {
     let margin = all.iter().take(NAMED).map(|one| one.label.chars().count().min(16)).max().unwrap_or(0);
-    let columns = WIDTH - margin - 2 - 22;
+    let columns = width.saturating_sub(margin + 2 + 22).max(SMALLEST);
     let mut lines = Vec::new();
     for one in all.iter().take(NAMED).filter(|one| !one.y.is_empty()) {
         let count = one.y.len().min(columns);
@@ -159,13 +168,13 @@ fn rows_of_letters(all: &[Series], y: &Scale) -> Vec<String> {
     lines
 }
 
-fn named_bars(series: &[Series], names: &[String], y: &Scale) -> Vec<String> {
+fn named_bars(series: &[Series], names: &[String], y: &Scale, width: usize) -> Vec<String> {
     let values = series.first().map_or(&[][..], |one| &one.y);
     let name = |at: usize| names.get(at).map_or(at.to_string(), |name| shortened(name, 20));
     let margin = (0..values.len()).map(|at| name(at).chars().count()).max().unwrap_or(0);
     let numbers: Vec<String> = values.iter().map(|&x| significant(x, 4)).collect();
     let digits = numbers.iter().map(|text| text.chars().count()).max().unwrap_or(0);
-    let columns = WIDTH - margin - digits - 4;
+    let columns = width.saturating_sub(margin + digits + 4).max(SMALLEST);
     let zero = y.at(0.0_f64.clamp(y.low, y.high)) * columns as f64;
     let bar = |value: f64| {
         let end = y.at(value) * columns as f64;
@@ -183,11 +192,11 @@ fn named_bars(series: &[Series], names: &[String], y: &Scale) -> Vec<String> {
 }
 
 /// A heat map in five shades.
-fn shades(grid: &Grid, log: bool) -> Vec<String> {
+fn shades(grid: &Grid, log: bool, width: usize) -> Vec<String> {
     const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
     // A letter is twice as high as wide: a cell gets two letters if there is room.
-    let wide = if grid.columns * 2 <= WIDTH - 2 { 2 } else { 1 };
-    let small = marks::averaged(grid, ROWS + 2, WIDTH - 2);
+    let wide = if grid.columns * 2 <= width - 2 { 2 } else { 1 };
+    let small = marks::averaged(grid, ROWS + 2, width - 2);
     let scale = Scale::of(small.values.iter().copied(), log);
     let shade = |x: f64| SHADES[((scale.at(x) * 5.0) as usize).min(4)].to_string().repeat(wide);
     let mut lines: Vec<String> = small
