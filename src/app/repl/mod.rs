@@ -245,7 +245,7 @@ impl Prompt {
     }
 
     fn run_units(&mut self, units: &[Unit], entry: &mut Entry) -> bool {
-        for (place, unit) in units.iter().enumerate() {
+        for unit in units {
             match self.session.run_unit(unit) {
                 Ok(outcome) => {
                     self.show_outcome(unit, &outcome, &entry.text);
@@ -255,7 +255,7 @@ impl Prompt {
                     }
                 }
                 Err(failure) => {
-                    self.take_back(place == 0, unit, entry);
+                    self.take_back(unit, entry);
                     return self.fail(&failure);
                 }
             }
@@ -277,8 +277,8 @@ impl Prompt {
     }
 
     /// After a unit that failed: its names, and those of what was to follow, mean again what they meant before.
-    fn take_back(&mut self, whole: bool, unit: &Unit, entry: &mut Entry) {
-        if whole {
+    fn take_back(&mut self, unit: &Unit, entry: &mut Entry) {
+        if entry.begins_at(unit.span) {
             self.session.checker.forget_last_entry();
             *entry = Entry::new(&entry.name, "", &entry.folder);
             return;

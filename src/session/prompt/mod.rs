@@ -67,6 +67,11 @@ impl Entry {
         }
     }
 
+    /// Does nothing of the text come before what runs at `span`?
+    pub fn begins_at(&self, span: Span) -> bool {
+        !self.items.iter().any(|part| part.range.end <= span.start as usize)
+    }
+
     /// The item at `span` shows a value and does nothing else.
     pub fn is_silent(&mut self, span: Span) {
         let inside = |part: &&mut Part| part.range.contains(&(span.start as usize));
