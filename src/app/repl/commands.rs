@@ -54,6 +54,11 @@ impl Prompt {
         let (name, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
         let rest = rest.trim();
         self.calm();
+        let takes = COMMANDS.iter().find(|command| command.name == name).map(|command| command.takes);
+        if takes == Some("") && !rest.is_empty() {
+            self.refuse(&format!("`:{name}` takes nothing"));
+            return true;
+        }
         match name {
             "quit" | "q" | "exit" => return false,
             "help" | "h" | "?" => self.help(rest),

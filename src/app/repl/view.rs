@@ -47,7 +47,7 @@ fn value(head: &str, leaves: &[(Type, Value)], time: Duration, columns: usize) {
         // A function, a model: nothing to see.
         [] => say(head),
         [(_, one)] => {
-            let view = printable(&short_view(one));
+            let view = fitted(&printable(&short_view(one)), columns.saturating_sub(2));
             let width = if columns == 0 { WIDTH } else { columns.min(WIDTH) };
             let long = head.chars().count() + view.chars().count() + time.chars().count() + 8 > width;
             if view.contains('\n') || long {
@@ -59,13 +59,52 @@ fn value(head: &str, leaves: &[(Type, Value)], time: Duration, columns: usize) {
         many => {
             say(&format!("{head}   ({time})"));
             for (ty, leaf) in many.iter().take(LEAVES) {
-                say(&format!("  {ty}\n{}", indented(&indented(&printable(&short_view(leaf))))));
+                let view = fitted(&printable(&short_view(leaf)), columns.saturating_sub(4));
+                say(&format!("  {ty}\n{}", indented(&indented(&view))));
             }
             if many.len() > LEAVES {
                 say(&format!("  ... and {} more", many.len() - LEAVES));
             }
         }
     }
+}
+
+/// Lines that are wider than the terminal are broken between their parts; 0 columns are none to keep to.
+fn fitted(text: &str, columns: usize) -> String {
+    if columns == 0 {
+        return text.to_string();
+    }
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let (mut now, mut used) = (" ".repeat(indent), indent);
+        for part in parts(line.trim_start(), columns) {
+            let letters = part.trim_end().chars().count();
+            if used + letters > columns && used > indent {
+                lines.push(now.trim_end().to_string());
+                now = " ".repeat(indent);
+                used = indent;
+            }
+            now.push_str(part);
+            used += part.chars().count();
+        }
+        lines.push(now.trim_end().to_string());
+    }
+    lines.join("\n")
+}
+
+/// What stays together: a number with its name, a histogram; words, where that is too long.
+fn parts(line: &str, columns: usize) -> Vec<&str> {
+    let (head, histogram) = line.split_at(line.find('\u{2595}').unwrap_or(line.len()));
+    let mut found = Vec::new();
+    for part in head.split_inclusive("  ") {
+        match part.trim_end().chars().count() > columns {
+            true => found.extend(part.split_inclusive(' ')),
+            false => found.push(part),
+        }
+    }
+    found.extend((!histogram.is_empty()).then_some(histogram));
+    found
 }
 
 fn indented(text: &str) -> String {
@@ -93,6 +132,15 @@ pub fn duration(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wide_lines_are_broken_between_words() {
+        assert_eq!(
+            fitted("f32[a = 3]  1 2 3\n  min 1  mean 2  max 3", 12),
+            "f32[a = 3]\n1 2 3\n  min 1\n  mean 2\n  max 3"
+        );
+        assert_eq!(fitted("a b c", 0), "a b c");
+    }
 
     #[test]
     fn times_have_three_digits() {

@@ -80,7 +80,7 @@ impl Entry {
 
     /// The text without what is not kept.
     pub fn kept(&self) -> String {
-        let cuts = self.items.iter().filter(|part| !part.kept).map(|part| (part.range.clone(), String::new()));
+        let cuts = self.items.iter().filter(|part| !part.kept).map(|part| save::cut(&self.text, &part.range));
         save::edited(&self.text, cuts.collect())
     }
 

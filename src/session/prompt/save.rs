@@ -30,12 +30,20 @@ pub fn edited(text: &str, mut edits: Vec<Edit>) -> String {
     }
     let mut lines: Vec<&str> = Vec::new();
     for line in out.lines() {
-        let blank = line.trim().is_empty() || line.trim() == ";";
+        let blank = line.trim().is_empty();
         if !(blank && lines.last().is_none_or(|last| last.is_empty())) {
             lines.push(if blank { "" } else { line.trim_end() });
         }
     }
     lines.join("\n").trim_end().to_string()
+}
+
+/// What is cut when an item goes: the item, and the `;` that parts it from the next.
+pub fn cut(text: &str, range: &Range<usize>) -> Edit {
+    let after = text.get(range.end..).unwrap_or("");
+    let spaces = after.len() - after.trim_start_matches([' ', '\t']).len();
+    let parted = after[spaces..].starts_with(';');
+    (range.start..range.end + if parted { spaces + 1 } else { 0 }, String::new())
 }
 
 /// A declaration as it was used: with all that it led to then.
@@ -212,7 +220,7 @@ impl Writer<'_> {
         for (item, part) in found.items.iter().enumerate() {
             let place = Place { entry, item };
             if !part.kept || part.silent {
-                edits.push((part.range.clone(), String::new()));
+                edits.push(cut(&found.text, &part.range));
             } else if part.kind == PartKind::Declared {
                 edits.extend(self.declaration(place, &found.text));
             } else {
@@ -246,7 +254,10 @@ impl Writer<'_> {
             texts.push(edited(own, edits.into_iter().map(inside).collect()));
         }
         let new = texts.join("\n");
-        (new != own).then(|| (part.range.clone(), new))
+        match new.is_empty() {
+            true => Some(cut(text, &part.range)),
+            false => (new != own).then(|| (part.range.clone(), new)),
+        }
     }
 
     /// The edits of an item's text, if it is used in entry `used`.
