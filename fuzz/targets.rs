@@ -183,7 +183,8 @@ fn tokenizer(bytes: &[u8]) {
     with_file(bytes, |path| {
         let Some(file) = judge(files::open(path, "", "words")) else { return };
         let Some(words) = judge(file.tokenizer()) else { return };
-        for text in ["", " ", "Fellow citizens, ab  ab!\n\n1790", "é🙂 e\u{301}<|endoftext|><s>", &"ab ".repeat(50)] {
+        for text in ["", " ", "Fellow citizens, ab  ab!\n\n1790", "é🙂 e\u{301}<|endoftext|><s>", &"ab ".repeat(50)]
+        {
             let Some(ids) = judge(words.encode(text)) else { continue };
             // A token that cannot be shown is none.
             assert!(ids.iter().all(|&id| words.piece(id).is_some()));

@@ -65,8 +65,7 @@ fn blocks() -> Vec<(String, String)> {
 fn laid_out(name: &str, text: &str) -> String {
     let mut sources = Sources::default();
     let file = sources.add(name, text);
-    format(file, text)
-        .unwrap_or_else(|errors| panic!("{name}:\n{text}\n{}", render_all(&errors, &sources, false)))
+    format(file, text).unwrap_or_else(|errors| panic!("{name}:\n{text}\n{}", render_all(&errors, &sources, false)))
 }
 
 fn tree(name: &str, text: &str) -> String {
@@ -84,7 +83,10 @@ fn check(name: &str, text: &str) -> String {
     let twice = laid_out(name, &once);
     assert!(twice == once, "{name}: not the same twice\n{once}\n---\n{twice}");
     assert!(!once.lines().any(|line| line.ends_with(char::is_whitespace)), "{name}: blanks at the end of a line");
-    assert!(!once.contains("\n\n\n") && !once.starts_with('\n'), "{name}: two empty lines in a row, or one at the start");
+    assert!(
+        !once.contains("\n\n\n") && !once.starts_with('\n'),
+        "{name}: two empty lines in a row, or one at the start"
+    );
     once
 }
 
@@ -128,7 +130,8 @@ fn ir(folder: &Path, text: &str) -> Option<String> {
 /// anywhere, and after the formatter took them out.
 #[test]
 fn layout_does_not_reach_the_ir() {
-    let folders: &[&str] = if is_full() { &["examples", "tests/run", "tests/worlds", "docs/results"] } else { &["tests/run"] };
+    let folders: &[&str] =
+        if is_full() { &["examples", "tests/run", "tests/worlds", "docs/results"] } else { &["tests/run"] };
     let (mut random, mut compared) = (Random::new(1), 0);
     for (name, text) in programs(folders) {
         let folder = Path::new(&name).parent().unwrap();
@@ -147,7 +150,8 @@ fn is_full() -> bool {
 /// Programs of the tree with blanks, line ends and comments at random: 300, or 10,000 under `LOCUS_FULL=1`.
 #[test]
 fn any_layout_of_a_program_becomes_one_with_the_same_tree() {
-    let mut sources = programs(&["tests/run", "tests/syntax", "tests/mutants", "tests/gradients", "tests/wrong", "examples"]);
+    let mut sources =
+        programs(&["tests/run", "tests/syntax", "tests/mutants", "tests/gradients", "tests/wrong", "examples"]);
     sources.extend(blocks());
     sources.retain(|(_, text)| is_full() || text.len() < 3_000);
     let (mut random, mut disturbed) = (Random::new(0x5eed), 0);
@@ -200,7 +204,8 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 #[test]
 fn files_are_laid_out_in_place() {
-    let place = folder(&[("a.exp", "let x=1\n"), ("b.exp", "let x = 1\n"), ("deep/c.exp", "x|>f"), ("notes.md", "x=1")]);
+    let place =
+        folder(&[("a.exp", "let x=1\n"), ("b.exp", "let x = 1\n"), ("deep/c.exp", "x|>f"), ("notes.md", "x=1")]);
     let read = |name: &str| fs::read_to_string(place.path().join(name)).unwrap();
     let (code, out, err) = said(&locus(place.path(), &["fmt", "--check", "."]));
     assert_eq!((code, err.as_str()), (Some(1), "2 of 3 files would change\n"));
@@ -212,7 +217,10 @@ fn files_are_laid_out_in_place() {
     let (code, out, err) = said(&locus(place.path(), &["fmt", ".", "./a.exp"]));
     assert_eq!((code, out.as_str()), (Some(0), "./a.exp: changed\n./deep/c.exp: changed\n"));
     assert_eq!(err, "2 of 3 files changed\n");
-    assert_eq!((read("a.exp"), read("deep/c.exp"), read("notes.md")), ("let x = 1\n".into(), "x |> f\n".into(), "x=1".into()));
+    assert_eq!(
+        (read("a.exp"), read("deep/c.exp"), read("notes.md")),
+        ("let x = 1\n".into(), "x |> f\n".into(), "x=1".into())
+    );
     let (code, out, err) = said(&locus(place.path(), &["fmt", "--check", "."]));
     assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", "0 of 3 files would change\n"));
 }
@@ -234,7 +242,8 @@ fn a_folder_means_its_own_visible_files() {
 
 #[test]
 fn what_cannot_be_laid_out_is_left_and_said() {
-    let place = folder(&[("wrong.exp", "let x=(1\n"), ("good.exp", "let x=1\n"), ("data.json", "[1,2]"), ("empty.exp", "")]);
+    let place =
+        folder(&[("wrong.exp", "let x=(1\n"), ("good.exp", "let x=1\n"), ("data.json", "[1,2]"), ("empty.exp", "")]);
     fs::write(place.path().join("binary.exp"), b"\xff\xfe").unwrap();
     let (code, out, err) = said(&locus(place.path(), &["fmt", "wrong.exp", "good.exp", "empty.exp", "binary.exp"]));
     assert_eq!((code, out.as_str()), (Some(2), "good.exp: changed\n"));

@@ -110,7 +110,10 @@ fn every_engine_makes_the_same_of_random_programs() {
     for (mark, times) in &marks {
         println!("{times:>8} {mark}");
     }
-    println!("{count} programs, {statements} statements, {whole} without an error, {:.0} a second", count as f64 / time);
+    println!(
+        "{count} programs, {statements} statements, {whole} without an error, {:.0} a second",
+        count as f64 / time
+    );
     let mut told = String::new();
     for (seed, wrong) in failed.iter().take(SHOWN) {
         let small = smaller(&Program::from_seed(*seed), wrong);
@@ -120,7 +123,8 @@ fn every_engine_makes_the_same_of_random_programs() {
     let seeds: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
     assert!(failed.is_empty(), "{} of {count} programs fail: {seeds:?}{told}", failed.len());
     if count >= PROGRAMS {
-        let missing: Vec<&str> = generate::CONSTRUCTS.iter().copied().filter(|name| !marks.contains_key(name)).collect();
+        let missing: Vec<&str> =
+            generate::CONSTRUCTS.iter().copied().filter(|name| !marks.contains_key(name)).collect();
         assert!(missing.is_empty(), "the generator never wrote: {missing:?}");
         assert!(whole * 2 > count, "only {whole} programs run to their end");
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::cli::{BundleArgs, Common, VerifyArgs};
 use super::output::{complain, report, report_all, report_plain, say, temporary};
 use super::run::{How, Ran, judge, judging, prepared, refuse};
-use super::{FAILED, OK, REFUSED, interrupt};
+use super::{FAILED, OK, REFUSED, fence, interrupt};
 use crate::base::span::Sources;
 use crate::rt::error::{Error, code};
 use crate::session::bundle::{self as bundles, Input, Manifest, Told, Unpacked, Wish};
@@ -34,7 +34,7 @@ fn unrun(args: &BundleArgs) -> u8 {
         Ok(script) => script,
         Err(diagnostic) => return refuse(&diagnostic),
     };
-    match prepared(&script, &args.common.overrides) {
+    match prepared(&script, &args.common.overrides, &args.common.read) {
         Ok((session, _)) => write(args, &session, &script, None, &listening().1),
         Err(code) => code,
     }
@@ -144,7 +144,7 @@ fn verify_unpacked(path: &Path, args: &VerifyArgs, unpacked: &Unpacked, flag: &A
         Err(diagnostic) => return refuse(&diagnostic),
     };
     let common = common(args, unpacked);
-    let ran = ran(script, &common, judging(args.remembered));
+    let ran = ran(script, &unpacked.root, &common, args.files.len() == 1, judging(args.remembered));
     let code = judge(&ran, &common, manifest.record(unpacked.checked.machine.clone()));
     if code == OK {
         compare_results(unpacked, &ran, &common);
@@ -196,11 +196,17 @@ fn common(args: &VerifyArgs, unpacked: &Unpacked) -> Common {
     if common.out == PathBuf::from("out") {
         common.out = unpacked.root.join("out");
     }
+    // Its own paths may lead to other folders of its tree.
+    common.read.push(unpacked.root.clone());
     common
 }
 
-/// The one place where a program from a bundle runs.
-fn ran(script: Script, common: &Common, how: How) -> Ran {
+/// The one place where a program from a bundle runs. A fence cannot be taken down: where other programs are judged after
+/// it, the one around the whole command has to do.
+fn ran(script: Script, root: &Path, common: &Common, alone: bool, how: How) -> Ran {
+    if alone {
+        fence::around_bundle(root, common);
+    }
     Ran::of(script, common, how)
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::bundle;
 use super::cli::{Command, Common};
 use crate::rt::chunked::store;
 use crate::session::fence::{Fence, raise};
@@ -23,7 +24,19 @@ pub fn around(command: &Command) -> Option<Claim> {
             claim = running(&mut fence, &args.shown.common, std::slice::from_ref(&args.shown.file), true);
             fence.write.extend(args.to.as_deref().map(made_folder_of));
         }
-        Command::Verify(args) => claim = running(&mut fence, &args.common, &args.files, args.remembered),
+        Command::Verify(args) => {
+            claim = running(&mut fence, &args.common, &args.files, args.remembered);
+            if args.files.iter().any(|file| bundle::is_one(file)) {
+                fence.read.extend(args.inputs.iter().flat_map(|(_, place)| with_blobs(Path::new(place))));
+                fence.write.push(args.unpack.as_deref().map_or_else(std::env::temp_dir, made_folder_of));
+            }
+        }
+        Command::Bundle(args) => {
+            claim = running(&mut fence, &args.common, std::slice::from_ref(&args.file), args.remembered);
+            // What was written is unpacked and checked before it gets its name.
+            fence.write.push(std::env::temp_dir());
+            fence.write.extend(args.to.as_deref().map(made_folder_of));
+        }
         Command::Bless(args) => {
             claim = running(&mut fence, &args.common, std::slice::from_ref(&args.file), args.remembered);
             fence.write.push(folder_of(&args.file));
@@ -45,6 +58,15 @@ pub fn around(command: &Command) -> Option<Claim> {
     }
     raise(&fence);
     claim
+}
+
+/// Draws the fence closer around the program of a bundle, which was unpacked below `root`: what unpacking needed is over.
+pub fn around_bundle(root: &Path, common: &Common) {
+    let (mut read, mut write) = (vec![root.to_path_buf()], vec![common.out.clone(), store::folder()]);
+    read.extend(common.read.iter().flat_map(|place| with_blobs(place)));
+    write.extend(location());
+    let _ = fs::create_dir_all(&common.out);
+    raise(&Fence { read, write, tidy: Vec::new() });
 }
 
 /// What a run may read and write: the folders of its programs, what `--read` says, the output folder, and the folder of

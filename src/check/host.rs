@@ -46,7 +46,7 @@ pub enum Binding {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Length {
     Known(i64),
-    Global(GlobalId),
+    Held(GlobalId),
 }
 
 impl Checker {
@@ -107,7 +107,7 @@ impl Checker {
     pub fn stated_length(&self, axis: Axis) -> Option<Length> {
         match self.axis_info(axis)?.size? {
             Val::Lit(Lit::Int(len)) => Some(Length::Known(len)),
-            Val::Global(global, _) => Some(Length::Global(global)),
+            Val::Global(global, _) => Some(Length::Held(global)),
             _ => None,
         }
     }

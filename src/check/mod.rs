@@ -46,9 +46,9 @@ mod visible;
 
 pub use derive::Adjoint;
 pub use host::{Binding, Length};
-pub use special::NAMES as FORMS;
 pub use redefine::begins_experiment;
-pub use visible::{Length, NameKind, Visible};
+pub use special::NAMES as FORMS;
+pub use visible::{NameKind, Visible};
 
 use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;

@@ -2,6 +2,7 @@
 //! members of modules, sites of models, axes with their lengths. Reads what the checker knows and changes nothing.
 
 use super::Checker;
+use super::host::Length;
 use super::modules::ModId;
 use super::value::{FnVal, Lit, Val};
 use crate::base::span::{Sources, Span};
@@ -28,15 +29,6 @@ pub struct Visible {
     pub members: Vec<(String, String)>,
     /// Of a model: what `capture` can name.
     pub sites: Vec<String>,
-}
-
-/// The length that an axis was declared with.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Length {
-    Known(i64),
-    /// A global holds it.
-    Held(GlobalId),
-    None,
 }
 
 impl Checker {
@@ -82,12 +74,12 @@ impl Checker {
     }
 
     /// The axes that were declared at the prompt, with their lengths.
-    pub fn own_axes(&self) -> Vec<(String, Length)> {
+    pub fn own_axes(&self) -> Vec<(String, Option<Length>)> {
         let Some(user) = self.modules.get(ModId::USER.0) else { return Vec::new() };
         let length = |size: &Option<Val>| match size {
-            Some(Val::Lit(Lit::Int(length))) => Length::Known(*length),
-            Some(Val::Global(global, _)) => Length::Held(*global),
-            _ => Length::None,
+            Some(Val::Lit(Lit::Int(length))) => Some(Length::Known(*length)),
+            Some(Val::Global(global, _)) => Some(Length::Held(*global)),
+            _ => None,
         };
         user.axes.iter().map(|(name, info)| (name.clone(), length(&info.size))).collect()
     }

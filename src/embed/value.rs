@@ -1,13 +1,11 @@
 //! Values that cross between a host and its sessions.
 
-use std::sync::Arc;
-
 use super::array::Array;
 use super::diagnostic::Failure;
 use crate::ir::{Elem, Type};
 use crate::rt::error::{Error, Result as Outcome, code};
 use crate::rt::tensor::{Origin, Tensor};
-use crate::rt::value::Value as Inner;
+use crate::rt::value::{Items, Value as Inner};
 
 /// A value of the language, as a host sees it.
 #[derive(Clone, Debug)]
@@ -132,9 +130,9 @@ impl Value {
             Value::Bool(x) => Inner::Bool(x),
             Value::Text(text) => Inner::Str(text.into()),
             Value::Array(array) => Inner::Tensor(array.tensor.with_origin(Origin::new(origin))),
-            Value::List(items) => Inner::List(Arc::new(items.into_iter().map(|item| item.inner(origin)).collect())),
+            Value::List(items) => Inner::List(Items::new(items.into_iter().map(|item| item.inner(origin)).collect())),
             Value::Record(fields) => {
-                Inner::Record(Arc::new(fields.into_iter().map(|(_, value)| value.inner(origin)).collect()))
+                Inner::Record(Items::new(fields.into_iter().map(|(_, value)| value.inner(origin)).collect()))
             }
         }
     }

@@ -169,7 +169,7 @@ impl Worker {
     fn declared(&self, axis: crate::base::axis::Axis) -> Option<i64> {
         match self.session.checker.stated_length(axis)? {
             Length::Known(len) => Some(len),
-            Length::Global(global) => match self.value(global) {
+            Length::Held(global) => match self.value(global) {
                 Inner::Int(len) => Some(*len),
                 _ => None,
             },

@@ -1,7 +1,7 @@
 //! The commands and their options.
 
-mod fmt;
 mod bundle;
+mod fmt;
 mod values;
 
 use std::path::PathBuf;

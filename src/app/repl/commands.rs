@@ -129,13 +129,13 @@ impl Prompt {
 
     fn show_axes(&self) {
         let own = self.session.checker.own_axes();
-        let length = |length: &Length| match length {
-            Length::Known(length) => format!(" = {length}"),
-            Length::Held(global) => match self.session.globals.get(global.0 as usize) {
+        let length = |length: &Option<Length>| match length {
+            Some(Length::Known(length)) => format!(" = {length}"),
+            Some(Length::Held(global)) => match self.session.globals.get(global.0 as usize) {
                 Some(Value::Int(length)) => format!(" = {length}"),
                 _ => String::new(),
             },
-            Length::None => String::new(),
+            None => String::new(),
         };
         if !own.is_empty() {
             let shown: Vec<String> = own.iter().map(|(name, size)| format!("{name}{}", length(size))).collect();
@@ -243,7 +243,7 @@ impl Prompt {
             Ok(text) => text,
             Err(why) => return self.refuse(&why),
         };
-        if prepared(&Script { text: text.clone(), ..script }, &[]).is_err() {
+        if prepared(&Script { text: text.clone(), ..script }, &[], &[]).is_err() {
             return self.refuse("the session cannot be written as one program, for the reason above");
         }
         match write_atomically(&target, text.as_bytes()) {

@@ -183,8 +183,11 @@ fn own(tokens: &[Token], open: usize, close: usize) -> impl Iterator<Item = usiz
 
 fn split_parts(tokens: &mut [Token], line: &Line, open: usize, close: usize) {
     let ends: Vec<usize> = own(tokens, open, close).filter(|&at| tokens[at].separator()).map(|at| at + 1).collect();
-    let parts =
-        if is_table(tokens, open, close) { fill(tokens, open + 1, &ends, close, line.indentation + STEP) } else { ends };
+    let parts = if is_table(tokens, open, close) {
+        fill(tokens, open + 1, &ends, close, line.indentation + STEP)
+    } else {
+        ends
+    };
     break_before(tokens, &[vec![open + 1], parts, vec![close]].concat());
 }
 

@@ -13,8 +13,7 @@ impl Generator {
         }
         self.mark("comprehension");
         let binders: Vec<Binder> = ty.axes.iter().map(|&axis| Binder { name: self.fresh("i"), axis }).collect();
-        let heads: Vec<String> =
-            binders.iter().map(|b| format!("{} in {}", b.name, self.axes.name(b.axis))).collect();
+        let heads: Vec<String> = binders.iter().map(|b| format!("{} in {}", b.name, self.axes.name(b.axis))).collect();
         self.binders = binders;
         let body = self.frozen(|g| g.cell(ty.elem, depth.min(2) + 1));
         self.binders.clear();
@@ -32,7 +31,8 @@ impl Generator {
 
     /// `x[a: i, b: j]`, for a tensor that is known.
     fn read(&mut self, elem: Elem) -> Option<Made> {
-        let fitting: Vec<_> = self.variables.iter().filter(|v| v.ty.elem == elem && !v.ty.axes.is_empty()).cloned().collect();
+        let fitting: Vec<_> =
+            self.variables.iter().filter(|v| v.ty.elem == elem && !v.ty.axes.is_empty()).cloned().collect();
         let found = (!fitting.is_empty()).then(|| self.dice.pick(&fitting))?;
         self.mark("index in a formula");
         let axes: Set = found.ty.axes.clone();
@@ -41,7 +41,8 @@ impl Generator {
     }
 
     fn float_cell(&mut self, elem: Elem, depth: usize) -> Made {
-        let number = |made: Made| if elem == Elem::F32 { Made::new(format!("f32({})", made.text), made.bound) } else { made };
+        let number =
+            |made: Made| if elem == Elem::F32 { Made::new(format!("f32({})", made.text), made.bound) } else { made };
         if depth == 0 {
             if self.dice.chance(50)
                 && let Some(read) = self.read(elem)

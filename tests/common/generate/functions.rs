@@ -62,7 +62,9 @@ impl Generator {
         match kind {
             Kind::Along => {
                 let body = self.body("t", 3);
-                format!("fn {name}<x, r, e: float>(t: e[x, ..r], by: float = 2.0) -> e[x, ..r] {{\n  let m = mean[x](t)\n  tanh({body} - m * by)\n}}")
+                format!(
+                    "fn {name}<x, r, e: float>(t: e[x, ..r], by: float = 2.0) -> e[x, ..r] {{\n  let m = mean[x](t)\n  tanh({body} - m * by)\n}}"
+                )
             }
             Kind::Reducing => {
                 let body = self.body("t", 3);

@@ -291,9 +291,8 @@ impl Generator {
     /// An axis that a tensor over `axes` can have in addition.
     fn another_axis(&mut self, axes: &Set) -> Option<usize> {
         let room = LARGEST / self.axes.elements(axes).max(1);
-        let all: Vec<usize> = (0..self.axes.0.len())
-            .filter(|&axis| self.axes.fits(axes, axis) && self.axes.size(axis) <= room)
-            .collect();
+        let all: Vec<usize> =
+            (0..self.axes.0.len()).filter(|&axis| self.axes.fits(axes, axis) && self.axes.size(axis) <= room).collect();
         (!all.is_empty()).then(|| self.dice.pick(&all))
     }
 

@@ -7,7 +7,8 @@ impl Generator {
     /// Something of another shape, brought to the axes that are wanted.
     pub(super) fn moved(&mut self, ty: &Type, depth: usize) -> Option<Made> {
         let small = |source: Type| self.axes.elements(&source.axes) <= 4 * LARGEST;
-        let ways: Vec<usize> = ty.axes.iter().copied().filter(|&axis| self.source(ty, axis).is_some_and(small)).collect();
+        let ways: Vec<usize> =
+            ty.axes.iter().copied().filter(|&axis| self.source(ty, axis).is_some_and(small)).collect();
         let axis = (!ways.is_empty()).then(|| self.dice.pick(&ways))?;
         self.moved_along(ty, axis, depth)
     }

@@ -154,7 +154,8 @@ impl Generator {
         let (x, y) = (self.value(&ty, 2), self.value(&ty, 2));
         let bound = start.bound.max(x.bound).max(y.bound);
         self.mark("if statement");
-        let other = if self.dice.chance(60) { format!(" else {{\n  {changed} = {}\n}}", y.text) } else { String::new() };
+        let other =
+            if self.dice.chance(60) { format!(" else {{\n  {changed} = {}\n}}", y.text) } else { String::new() };
         let text = format!(
             "let mut {changed} = {}\nif {c} {{\n  {changed} = {}\n}}{other}\nlet {name} = {changed}",
             start.text, x.text

@@ -89,12 +89,19 @@ pub fn without(axes: &Set, axis: usize) -> Set {
 pub enum Origin {
     Base,
     /// The part `lo..` of another.
-    Range { of: usize, lo: usize },
+    Range {
+        of: usize,
+        lo: usize,
+    },
     /// A second name.
     Like(usize),
     Merge(usize, usize),
     /// One of the two parts of another, and its sibling.
-    Part { of: usize, sibling: usize, first: bool },
+    Part {
+        of: usize,
+        sibling: usize,
+        first: bool,
+    },
 }
 
 #[derive(Clone, Debug)]

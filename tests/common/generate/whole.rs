@@ -214,7 +214,8 @@ impl Generator {
             self.value(&Type::new(elem, axes), depth - 1).text
         };
         let (x, y) = (side(&left), side(&right));
-        let words: &[&str] = if elem.is_float() { &["<", ">", "<=", ">="] } else { &["<", ">", "<=", ">=", "==", "!="] };
+        let words: &[&str] =
+            if elem.is_float() { &["<", ">", "<=", ">="] } else { &["<", ">", "<=", ">=", "==", "!="] };
         format!("({x} {} {y})", self.dice.pick(words))
     }
 
