@@ -1,5 +1,4 @@
 //! Values that cross between a host and its sessions.
-
 use super::array::Array;
 use super::diagnostic::Failure;
 use crate::ir::{Elem, Type};
