@@ -422,6 +422,16 @@ fn another_input_is_told_by_what_was_recorded() {
     folder.locus(&["verify", "a.zip"]).expect(1, &words);
 }
 
+/// `locus verify a.zip | head -1` ends at once, and leaves as little behind as any other end.
+#[test]
+fn a_reader_that_leaves_leaves_nothing_behind() {
+    let (folder, _) = bundled();
+    let mut child = folder.command(&["verify", "a.zip"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(141));
+    assert_eq!(fs::read_dir(folder.path("tmp")).unwrap().count(), 0);
+}
+
 /// A folder is the files in it that count: one more, or one less, is another input.
 #[test]
 fn a_folder_is_held_to_its_files() {

@@ -61,6 +61,9 @@ fn run_first(args: &BundleArgs) -> u8 {
         ));
         return FAILED;
     }
+    if verdict.judged == 0 {
+        complain("warning: the program states no expectations, so there is nothing to judge it by");
+    }
     let own = record(&ran.session, &ran.script, ran.seconds, true);
     let told = Told { record: &own, out: &args.common.out };
     write(args, &ran.session, &ran.script, Some(&told), &ran.session.ctx.interrupt)
@@ -128,13 +131,13 @@ pub fn verify(path: &Path, args: &VerifyArgs) -> u8 {
 
 fn verify_unpacked(path: &Path, args: &VerifyArgs, unpacked: &Unpacked, flag: &AtomicBool) -> u8 {
     let manifest = &unpacked.checked.manifest;
-    say(&format!("{}: a sound bundle, identity {}", path.display(), manifest.identity()));
-    for (name, value) in &manifest.program.overrides {
-        say(&format!("bundled with --set {name}={value}"));
-    }
     if let Err(faults) = bundles::check(manifest, &unpacked.root) {
         report_all(&faults, &Sources::default());
         return REFUSED;
+    }
+    say(&format!("{}: a sound bundle, identity {}", path.display(), manifest.identity()));
+    for (name, value) in &manifest.program.overrides {
+        say(&format!("bundled with --set {name}={value}"));
     }
     if flag.load(Ordering::Relaxed) {
         return super::INTERRUPTED;

@@ -448,6 +448,9 @@ fn claims(archive: &Archive) -> Cases {
     edit("claim: a result above the results", &|manifest| manifest["run"]["written"][0]["path"] = json!("../x"));
     edit("claim: two things about a result", &|manifest| manifest["run"]["written"][0]["sha256"] = json!(none));
     edit("claim: words with an escape", &|manifest| manifest["inputs"][0]["about"] = json!("\u{1b}[2J"));
+    edit("claim: words that look like a verdict", &|manifest| {
+        manifest["inputs"][0]["from"] = json!("shop\na.zip: 9 of 9 hold");
+    });
     edit("claim: words without an end", &|manifest| manifest["inputs"][0]["from"] = json!("x".repeat(5000)));
     case(&mut all, archive, "claim: names equal but for case", |forged| {
         forged.add(&[("files/program/A.exp", b"let x = 1\n")]);

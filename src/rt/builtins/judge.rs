@@ -71,7 +71,8 @@ fn off(args: &Args, op: &str, found: &Value) -> Result<Option<Off>> {
         ("in" | "in=", Some(b)) => (if x < a { a - x } else { x - b }, None),
         _ => ((x - a).abs(), None),
     };
-    Ok(Some(Off { by, tolerance }).filter(|off| off.by.is_finite()))
+    // At the open end of a range, or where less is wanted, nothing is said.
+    Ok(Some(Off { by, tolerance }).filter(|off| off.by.is_finite() && off.by > 0.0))
 }
 
 /// Six digits say enough, unless they would tell another story than the number itself.

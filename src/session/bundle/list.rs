@@ -73,7 +73,8 @@ fn run(out: &mut String, checked: &Checked) {
     row(out, "machine", &format!("{}, {}", machine.processor, machine.shown()));
     row(out, "kernel", &format!("{}, engine {}", run.kernel, run.engine));
     for judged in &run.expectations {
-        row(out, if judged.held { "holds" } else { "FAILS" }, &judged.shown);
+        let shown: Vec<&str> = judged.shown.split_whitespace().collect();
+        row(out, if judged.held { "holds" } else { "FAILS" }, &shown.join(" "));
     }
     for file in &run.written {
         row(out, "wrote", &format!("{}  {:>9}  {}", short(&file.sha256), shown_bytes(file.bytes), file.path));

@@ -119,12 +119,16 @@ pub fn unread(error: &serde_json::Error) -> String {
 /// The machine of a recorded run; the error is the end of a sentence.
 pub fn conditions(bytes: &[u8]) -> Result<Machine, String> {
     let machine: Machine = serde_json::from_slice(bytes).map_err(|error| unread(&error))?;
-    // These words come to a terminal.
     let words = [&machine.locus, &machine.processor, &machine.openblas, &machine.kernel];
-    match words.iter().any(|text| text.len() > 500 || **text != printable(text)) {
-        true => Err("holds words that are too long or no text".to_string()),
-        false => Ok(machine),
+    match words.iter().all(|text| are_words(text, false, 500)) {
+        true => Ok(machine),
+        false => Err("holds words that are too long or no text".to_string()),
     }
+}
+
+/// Can a terminal show a text as it is, without taking it for lines of ours?
+fn are_words(text: &str, lines: bool, longest: usize) -> bool {
+    text.len() <= longest && text == printable(text) && (lines || !text.contains(['\n', '\t']))
 }
 
 impl Manifest {
@@ -202,17 +206,18 @@ impl Manifest {
         }
     }
 
-    /// Words come to a terminal.
+    /// Words come to a terminal. Only what a program says itself may have several lines.
     fn check_words(&self) -> Result<(), String> {
         let pairs = self.program.overrides.iter().flat_map(|(name, value)| [name, value]);
-        let inputs =
-            self.inputs.iter().flat_map(|input| [Some(&input.name), input.about.as_ref(), input.from.as_ref()]);
+        let inputs = self.inputs.iter().flat_map(|input| [Some(&input.name), input.from.as_ref()]);
         let words = [Some(&self.locus), self.program.experiment.as_ref()].into_iter().chain(inputs).flatten();
         let run = self.run.iter().flat_map(|run| [&run.engine, &run.kernel]);
+        let one_line = words.chain(pairs).chain(run).map(|text| (text, false));
+        let said = self.inputs.iter().filter_map(|input| input.about.as_ref());
         let judged = self.run.iter().flat_map(|run| run.expectations.iter().map(|judged| &judged.shown));
-        let mut all = words.chain(pairs).chain(run).chain(judged);
-        match all.find(|text| text.len() > LONGEST_WORDS || **text != printable(text)) {
-            Some(odd) => Err(format!("holds words that are too long or no text: `{}`", names::shown(odd))),
+        let lines = said.chain(judged).map(|text| (text, true));
+        match one_line.chain(lines).find(|(text, lines)| !are_words(text, *lines, LONGEST_WORDS)) {
+            Some((odd, _)) => Err(format!("holds words that are too long or no text: `{}`", names::shown(odd))),
             None => Ok(()),
         }
     }
