@@ -30,7 +30,7 @@ const fn command(name: &'static str, takes: &'static str, help: &'static str) ->
 
 /// In the order in which `:help` lists them.
 pub const COMMANDS: &[Command] = &[
-    command("help", "[NAME]", "this list; the documentation of a function, a module or a command"),
+    command("help", "[NAME]", "this list; or the documentation of what has that name"),
     command("type", "EXPR", "the type of an expression, without running it"),
     command("names", "", "your own names and their types"),
     command("axes", "", "the axes, and the lengths of those that you declared"),
@@ -40,7 +40,7 @@ pub const COMMANDS: &[Command] = &[
     command("clif", "EXPR", "the code generator's input for an expression"),
     command("explain", "[CODE]", "the page of an error; without a code, of the last one"),
     command("load", "FILE", "run a file as if it had been typed"),
-    command("save", "FILE", "write what was accepted so far as a program (:save! also over another file)"),
+    command("save", "FILE", "write the session as a program (:save! over any file)"),
     command("undo", "", "forget the last entry and run the others again"),
     command("quit", "", "leave (also Ctrl-D)"),
 ];
@@ -143,7 +143,8 @@ impl Prompt {
         }
         let all = self.session.checker.visible_axes();
         let library: Vec<String> = all.into_iter().filter(|name| !own.iter().any(|(known, _)| known == name)).collect();
-        say(&format!("library:  {}", library.join(" ")));
+        let all = format!("library:  {}", library.join(" "));
+        say(&view::fitted(&all, self.columns));
     }
 
     /// Runs the units once.

@@ -70,7 +70,7 @@ fn value(head: &str, leaves: &[(Type, Value)], time: Duration, columns: usize) {
 }
 
 /// Lines that are wider than the terminal are broken between their parts; 0 columns are none to keep to.
-fn fitted(text: &str, columns: usize) -> String {
+pub fn fitted(text: &str, columns: usize) -> String {
     if columns == 0 {
         return text.to_string();
     }

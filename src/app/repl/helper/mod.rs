@@ -66,11 +66,13 @@ pub struct PromptHelper {
     color: bool,
     /// Of the terminal; 0 if nobody knows.
     pub columns: Cell<usize>,
+    /// The cursor was moved and nothing else.
+    moved: Cell<bool>,
 }
 
 impl PromptHelper {
     pub fn new(words: Words, color: bool) -> PromptHelper {
-        PromptHelper { words, color, columns: Cell::new(0) }
+        PromptHelper { words, color, columns: Cell::new(0), moved: Cell::new(false) }
     }
 }
 
@@ -78,9 +80,15 @@ impl Helper for PromptHelper {}
 
 impl Highlighter for PromptHelper {
     fn highlight<'l>(&self, line: &'l str, cursor: usize) -> Cow<'l, str> {
-        match self.color {
+        let shown = match self.color {
             true => Cow::Owned(color::colored(line, cursor, &self.words.known())),
             false => Cow::Borrowed(line),
+        };
+        // The editor leaves hints out when the cursor only moves. This one is written behind the line, and the cursor
+        // put back where it was.
+        match self.hint_at(line, cursor).filter(|_| self.moved.get() && !line.contains('\n')) {
+            Some(hint) => Cow::Owned(format!("{shown}\x1b7{}\x1b8", self.highlight_hint(&hint))),
+            None => shown,
         }
     }
 
@@ -92,7 +100,8 @@ impl Highlighter for PromptHelper {
         Cow::Borrowed(candidate)
     }
 
-    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        self.moved.set(kind == CmdKind::MoveCursor);
         // Also when the cursor only moves: the matching bracket and the hint follow it.
         true
     }
@@ -137,10 +146,19 @@ impl Hinter for PromptHelper {
     type Hint = TypeHint;
 
     fn hint(&self, line: &str, place: usize, _: &Context<'_>) -> Option<TypeHint> {
+        self.hint_at(line, place).map(TypeHint)
+    }
+}
+
+impl PromptHelper {
+    /// What stands behind the line: the type of the name at the cursor, or the signature of the function whose call it
+    /// is in.
+    fn hint_at(&self, line: &str, place: usize) -> Option<String> {
         let names = place::under_cursor(line, place);
         let path: Vec<&str> = names.iter().map(String::as_str).collect();
         let known = self.words.known();
-        let shown = printable(&known.shown(&path)?);
+        // Of what the checker itself knows nobody can say more.
+        let shown = printable(&known.shown(&path).filter(|shown| shown != "fn")?);
         let text = if shown.starts_with("fn ") { shown } else { format!(": {shown}") };
         // A hint that wraps would move the lines below with every key.
         let last = line.rsplit('\n').next().unwrap_or(line).chars().count();
@@ -154,7 +172,7 @@ impl Hinter for PromptHelper {
         } else {
             text
         };
-        Some(TypeHint(format!("   {text}")))
+        Some(format!("   {text}"))
     }
 }
 
