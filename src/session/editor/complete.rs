@@ -56,6 +56,10 @@ pub fn complete(texts: &Texts, path: Option<&Path>, text: &str, offset: usize) -
         }
     };
     found.retain(|candidate| candidate.label != MARK);
+    // The declaration that is being written shows nothing of how it was made whole.
+    for candidate in &mut found {
+        candidate.detail.take_if(|detail| detail.contains(MARK));
+    }
     (context.word, found)
 }
 
@@ -78,15 +82,13 @@ fn at_spot(analysis: &Analysis, spot: &Spot, context: &Context) -> Vec<Candidate
         Spot::Site => sites(analysis, context.word),
         _ => {
             let mut found = arguments(analysis, context);
-            found.extend(values(analysis, context.word));
-            match spot {
-                Spot::Range => found.extend(axes(analysis, context.word)),
-                Spot::Typed => {
-                    found.extend(types(analysis, context.word));
-                    found.extend(axes(analysis, context.word));
-                }
-                _ => {}
+            if *spot == Spot::Typed {
+                found.extend(types(analysis, context.word));
             }
+            if matches!(spot, Spot::Typed | Spot::Range) {
+                found.extend(axes(analysis, context.word));
+            }
+            found.extend(values(analysis, context.word));
             let mut seen = std::collections::HashSet::new();
             found.retain(|candidate| seen.insert(candidate.label.clone()));
             found
