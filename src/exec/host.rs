@@ -123,7 +123,7 @@ mod tests {
     fn what_the_host_gives_is_checked() {
         let (pos, other) = (Axis::named("", "pos"), Axis::named("", "other"));
         let ty = Type::Tensor(Elem::F32, AxisSet::one(pos));
-        let mut judge = |given: Value, axes: &[Axis], args: Vec<Value>| {
+        let judge = |given: Value, axes: &[Axis], args: Vec<Value>| {
             let mut ctx = quiet();
             ctx.host.register("host.f", Box::new(move |_| Ok(given.clone())));
             call(&mut ctx, "host.f", axes, args, &[&ty]).map_err(|error| error.code)
