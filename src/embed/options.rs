@@ -30,6 +30,7 @@ impl Engine {
 pub struct Options {
     pub(super) engine: Engine,
     pub(super) folder: PathBuf,
+    pub(super) read: Vec<PathBuf>,
     pub(super) output: Option<PathBuf>,
     pub(super) overrides: BTreeMap<String, String>,
     pub(super) strict: bool,
@@ -46,6 +47,7 @@ pub(super) struct Limits {
     pub memory: Option<usize>,
     pub disk: Option<u64>,
     pub time: Option<Duration>,
+    pub output: Option<u64>,
 }
 
 impl Default for Options {
@@ -53,6 +55,7 @@ impl Default for Options {
         Options {
             engine: Engine::default(),
             folder: PathBuf::from("."),
+            read: Vec::new(),
             output: None,
             overrides: BTreeMap::new(),
             strict: false,
@@ -79,6 +82,13 @@ impl Options {
     /// that are imported must lie in it or below it.
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Options {
         self.folder = folder.into();
+        self
+    }
+
+    /// One more folder, or file, that inputs may lie in. Inputs lie in or below the session's folder, the folder of a file
+    /// that runs, and these; links are followed first.
+    pub fn read(mut self, place: impl Into<PathBuf>) -> Options {
+        self.read.push(place.into());
         self
     }
 
@@ -125,6 +135,13 @@ impl Options {
     /// The most bytes that the session's intermediate results may take on disk.
     pub fn disk(mut self, bytes: u64) -> Options {
         self.limits.disk = Some(bytes);
+        self
+    }
+
+    /// The most bytes that the session may print, figures included, and the most that it may write to files, each over its
+    /// whole life.
+    pub fn max_output(mut self, bytes: u64) -> Options {
+        self.limits.output = Some(bytes);
         self
     }
 

@@ -17,9 +17,11 @@ use crate::check::{Binding, Checker, Length, Loader, UnitKind};
 use crate::exec::op;
 use crate::ir::{GlobalId, Type};
 use crate::rt::account::Account;
+use crate::rt::reach::Reach;
 use crate::rt::value::Value as Inner;
 use crate::session::folder::OutputFolder;
 use crate::session::journal::SharedJournal;
+use crate::session::limits::Limits;
 use crate::session::load::{DiskLoader, read_script};
 use crate::session::{self, Outcome, Output, Settings};
 
@@ -27,6 +29,8 @@ use crate::session::{self, Outcome, Output, Settings};
 pub(super) struct Worker {
     session: session::Session,
     folder: PathBuf,
+    /// Where inputs may lie beside it.
+    read: Vec<PathBuf>,
     loader: SharedLoader,
     interrupter: Interrupter,
     /// Texts that were entered, for their names.
@@ -72,6 +76,9 @@ impl Worker {
             strict: options.strict,
             check_finite: options.check_finite,
             folder: options.folder.clone(),
+            read: options.read.clone(),
+            limits: Limits { printed: u64::MAX, written: u64::MAX, ..Limits::default() }
+                .with_output(options.limits.output),
             account: Some(account),
             ..Settings::default()
         };
@@ -79,7 +86,7 @@ impl Worker {
             Output { world: Box::new(world), journal, interrupt: interrupter.flag.clone(), stop: Arc::default() };
         let loader = SharedLoader(Arc::new(Mutex::new(DiskLoader::new(&options.folder))));
         let session = session::Session::new(Box::new(loader.clone()), settings, output);
-        Worker { session, folder: options.folder, loader, interrupter, entered: 0 }
+        Worker { session, folder: options.folder, read: options.read, loader, interrupter, entered: 0 }
     }
 
     /// Runs a text; one that fails leaves names as they were.
@@ -87,6 +94,8 @@ impl Worker {
         self.entered += 1;
         let name = name.unwrap_or_else(|| format!("<text {}>", self.entered));
         self.session.checker.warnings.clear();
+        // A limit that a text reached is no fault of the next.
+        self.session.ctx.reached.clear();
         let outcome = self.session.enter(&name, text);
         let reason = self.interrupter.end();
         let sources = &self.session.checker.sources;
@@ -120,6 +129,8 @@ impl Worker {
         *self.loader.lock() = DiskLoader::new(folder);
         self.session.settings.folder = folder.to_path_buf();
         self.session.ctx.folder = folder.to_path_buf();
+        let places = [folder, &self.folder].into_iter().chain(self.read.iter().map(PathBuf::as_path));
+        self.session.ctx.reach = Reach::below(places);
     }
 
     /// Binds a name to a value of the host.

@@ -176,3 +176,29 @@ fn long_work_tells_how_far_it_came() {
     assert_eq!((last.done, last.total), (20, 20), "{last:?}");
     assert!(last.value.is_finite() && !last.shown.is_empty());
 }
+
+#[test]
+fn inputs_lie_where_the_host_allows_and_output_is_bounded() {
+    let (own, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let place = other.path().join("secret.json");
+    std::fs::write(&place, "{\"n\": 3}").unwrap();
+    std::fs::write(
+        other.path().join("inside.exp"),
+        "use std.io\ninput c = file(\"secret.json\")\nio.json_int(c, \"n\")\n",
+    )
+    .unwrap();
+    let text = format!("use std.io\ninput c = file(\"{}\")\nio.json_int(c, \"n\")", place.display());
+    let mut session = Options::new().folder(own.path()).open().unwrap();
+    refused(&mut session, &text, FailureKind::Failed, "R008");
+    // A file that the host runs reads what lies beside it, and what comes after it does not.
+    let ran = session.run_file(other.path().join("inside.exp")).unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(ran.value.and_then(|value| value.int()), Some(3));
+    let mut allowed = Options::new().folder(own.path()).read(other.path()).open().unwrap();
+    assert_eq!(number(&mut allowed, &text), 3.0);
+    for engine in ENGINES {
+        let mut session = Options::new().engine(engine).max_output(1000).open().unwrap();
+        let failure = session.evaluate("for i in 0..1_000_000_000 { print(\"0123456789\") }").unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Failed, "{failure}");
+        alive(&mut session);
+    }
+}
