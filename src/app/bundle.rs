@@ -146,13 +146,37 @@ fn verify_unpacked(path: &Path, args: &VerifyArgs, unpacked: &Unpacked, flag: &A
         Ok(script) => script,
         Err(diagnostic) => return refuse(&diagnostic),
     };
+    within_a_closer_fence(args, unpacked, move |common| {
+        let ran = Ran::of(script, common, judging(args.remembered));
+        let code = judge(&ran, common, manifest.record(unpacked.checked.machine.clone()));
+        if code == OK {
+            compare_results(unpacked, &ran, common);
+        }
+        code
+    })
+}
+
+/// The one place where a program from a bundle runs: in a thread of its own, around which the fence is closer than around
+/// the rest of the command, which has to remove the folder. A fence cannot be taken down; where other programs are judged by the
+/// same threads after it, the one around the whole command has to do.
+fn within_a_closer_fence(args: &VerifyArgs, unpacked: &Unpacked, work: impl FnOnce(&Common) -> u8 + Send) -> u8 {
     let common = common(args, unpacked);
-    let ran = ran(script, &unpacked.root, &common, args.files.len() == 1, judging(args.remembered));
-    let code = judge(&ran, &common, manifest.record(unpacked.checked.machine.clone()));
-    if code == OK {
-        compare_results(unpacked, &ran, &common);
-    }
-    code
+    let alone = args.files.len() == 1;
+    let fenced = || {
+        if alone {
+            fence::around_bundle(&unpacked.root, &common);
+        }
+        work(&common)
+    };
+    let builder = std::thread::Builder::new().stack_size(super::STACK_BYTES);
+    std::thread::scope(|scope| match builder.spawn_scoped(scope, fenced).map(|thread| thread.join()) {
+        Ok(Ok(code)) => code,
+        Ok(Err(_)) => super::output::internal_fault(),
+        Err(error) => {
+            complain(&format!("error: cannot start: {error}"));
+            FAILED
+        }
+    })
 }
 
 /// A bundle in a folder, whole: or the exit code after a complaint.
@@ -202,15 +226,6 @@ fn common(args: &VerifyArgs, unpacked: &Unpacked) -> Common {
     // Its own paths may lead to other folders of its tree.
     common.read.push(unpacked.root.clone());
     common
-}
-
-/// The one place where a program from a bundle runs. A fence cannot be taken down: where other programs are judged after
-/// it, the one around the whole command has to do.
-fn ran(script: Script, root: &Path, common: &Common, alone: bool, how: How) -> Ran {
-    if alone {
-        fence::around_bundle(root, common);
-    }
-    Ran::of(script, common, how)
 }
 
 /// How many of the files that the program wrote are the same to the bit.
