@@ -146,8 +146,10 @@ fn a_bundle_is_verified_where_nothing_else_is() {
 fn the_same_content_is_the_same_bytes() {
     let (folder, bytes) = bundled();
     let again = |folder: &Folder, script: &str| {
-        let line =
-            format!("umask 077; exec {} bundle {script} --read . --threads 1 --to again.zip", env!("CARGO_BIN_EXE_locus"));
+        let line = format!(
+            "umask 077; exec {} bundle {script} --read . --threads 1 --to again.zip",
+            env!("CARGO_BIN_EXE_locus")
+        );
         let mut command = folder.command(&[]);
         let mut shell = Command::new("sh");
         shell.args(["-c", &line]).current_dir(folder.0.path()).env("LOCUS_CACHE", "off").env("TZ", "Asia/Tokyo");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::cli::{BundleArgs, Common, VerifyArgs};
 use super::output::{complain, report, report_all, report_plain, say, temporary};
-use super::run::{How, Ran, judge, judging, prepared, refuse};
+use super::run::{Ran, judge, judging, prepared, refuse};
 use super::{FAILED, OK, REFUSED, fence, interrupt};
 use crate::base::span::Sources;
 use crate::rt::error::{Error, code};

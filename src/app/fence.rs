@@ -29,6 +29,11 @@ pub fn around(command: &Command) -> Option<Claim> {
             if args.files.iter().any(|file| bundle::is_one(file)) {
                 fence.read.extend(args.inputs.iter().flat_map(|(_, place)| with_blobs(Path::new(place))));
                 fence.write.push(args.unpack.as_deref().map_or_else(std::env::temp_dir, made_folder_of));
+                // Results of a bundle in a folder go beside its files.
+                for own in args.files.iter().filter(|file| file.is_dir()).map(|folder| folder.join("out")) {
+                    let _ = fs::create_dir_all(&own);
+                    fence.write.push(own);
+                }
             }
         }
         Command::Bundle(args) => {
