@@ -2,6 +2,7 @@
 
 "use strict";
 
+const { execFile } = require("child_process");
 const vscode = require("vscode");
 const { LanguageClient, TransportKind } = require("vscode-languageclient/node");
 
@@ -45,17 +46,21 @@ async function stop() {
   }
 }
 
+// The page is the command's own, shown beside the program.
 async function explain() {
-  const code = await vscode.window.showInputBox({ prompt: "A code such as E012" });
-  if (code && /^[ER][0-9]{3}$/i.test(code.trim())) {
-    const command = vscode.workspace.getConfiguration("locus").get("path") || "locus";
-    const terminal = vscode.window.createTerminal({
-      name: `locus explain ${code.trim()}`,
-      shellPath: command,
-      shellArgs: ["explain", code.trim()],
-    });
-    terminal.show();
+  const code = (await vscode.window.showInputBox({ prompt: "A code such as E012" }))?.trim();
+  if (!code) {
+    return;
   }
+  const command = vscode.workspace.getConfiguration("locus").get("path") || "locus";
+  execFile(command, ["explain", code], async (error, page, complaint) => {
+    if (error) {
+      vscode.window.showErrorMessage(complaint.trim() || error.message);
+      return;
+    }
+    const document = await vscode.workspace.openTextDocument({ language: "markdown", content: page });
+    await vscode.window.showTextDocument(document, { preview: true, viewColumn: vscode.ViewColumn.Beside });
+  });
 }
 
 async function activate(context) {

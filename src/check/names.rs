@@ -80,9 +80,9 @@ impl Checker {
 
     /// The meaning of a name, or an error and `Val::Error`.
     pub(super) fn lookup(&mut self, name: &str, span: Span) -> Meaning {
-        if let Some(var) = self.frame().vars.iter().rev().find(|var| var.name == name).cloned() {
+        if let Some(val) = self.frame().vars.iter().rev().find(|var| var.name == name).map(|var| var.val.clone()) {
             self.note_read(name);
-            return Meaning::Val(var.val);
+            return Meaning::Val(val);
         }
         if let Some(&(_, elem)) = self.frame().generics.elems.iter().find(|(known, _)| known == name) {
             let form = special::find(&elem.to_string()).unwrap_or("f64");

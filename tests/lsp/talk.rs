@@ -20,14 +20,14 @@ pub fn held(text: &str) -> String {
     let mut out = String::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
-        if line.starts_with(">> ") {
+        if line.starts_with(">>") {
             continue;
         }
         out.push_str(&format!("{line}\n"));
         let Some(command) = line.strip_prefix("-- ") else { continue };
         let mut body = String::new();
         while let Some(next) =
-            lines.next_if(|line| !line.starts_with("-- ") && !line.starts_with(">> ") && !line.starts_with("// "))
+            lines.next_if(|line| !line.starts_with("-- ") && !line.starts_with(">>") && !line.starts_with("// "))
         {
             out.push_str(&format!("{next}\n"));
             body.push_str(&format!("{next}\n"));

@@ -13,11 +13,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::library::LibraryFolder;
-use super::{Refusal, edits, logged, translate};
+use super::{Refusal, logged, translate};
 use crate::session::editor::places::Lines;
 use crate::session::editor::texts::{Texts, real};
 use crate::session::editor::{Analysis, analyse};
-use crate::session::load::LONGEST_SCRIPT;
 use crate::syntax::ast::{ItemKind, UseSource};
 
 pub struct Document {
@@ -113,7 +112,7 @@ impl Documents {
     }
 
     /// A text changed: those that import neighbours may mean something else now.
-    fn forget_importers(&mut self) {
+    pub fn forget_importers(&mut self) {
         for document in self.open.values_mut() {
             let imports =
                 |analysis: &Rc<Analysis>| {
@@ -126,10 +125,6 @@ impl Documents {
                 document.judged = false;
             }
         }
-    }
-
-    pub fn forget_all(&mut self) {
-        self.forget_importers();
     }
 
     /// What is known of a document; worked out once for each of its versions.
@@ -199,7 +194,5 @@ fn apply(text: &mut String, change: &TextDocumentContentChangeEvent) -> Result<(
             text.replace_range(start..end, &change.text);
         }
     }
-    // A text beyond what a script may have is judged as one that is too long; it need not be kept in full.
-    edits::shorten(text, LONGEST_SCRIPT as usize * 2);
     Ok(())
 }

@@ -22,17 +22,6 @@ pub fn between(old: &str, new: &str) -> Vec<TextEdit> {
     vec![TextEdit { range: translate::range(&Lines::new(old), start, end), new_text: text }]
 }
 
-/// Keeps a text below `most` bytes.
-pub fn shorten(text: &mut String, most: usize) {
-    if text.len() > most {
-        let mut end = most;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

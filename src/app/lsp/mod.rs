@@ -181,7 +181,7 @@ impl Server {
             "textDocument/didClose" => self.documents.close(documents::params(told.params)?),
             // A file that was saved may be a neighbour of others.
             "textDocument/didSave" | "workspace/didChangeWatchedFiles" => {
-                self.documents.forget_all();
+                self.documents.forget_importers();
                 Ok(None)
             }
             _ => Ok(None),

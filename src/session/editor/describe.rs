@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Analysis;
 use super::forms;
-use super::members::{Member, members, slice};
+use super::members::{Member, slice};
 use super::names::{Definition, Kind, Meaning, Occurrence};
 use super::texts::Module;
 use crate::base::span::Span;
@@ -83,7 +83,7 @@ fn used_only(analysis: &Analysis, place: usize) -> Option<Description> {
 /// A definition of this text.
 pub fn defined(analysis: &Analysis, place: usize) -> Option<Description> {
     let found: &Definition = analysis.names.definitions.get(place)?;
-    let declared = || analysis.members().into_iter().find(|member| member.span == found.span);
+    let declared = || analysis.declared(found.span).cloned();
     let plain = |code: String, about: Option<String>| Description { span: found.span, code, about, from: None };
     let typed = |word: &str| match analysis.type_of(found.span) {
         Some(ty) => format!("{word}{}: {}", found.name, shown(ty)),
@@ -157,8 +157,9 @@ pub struct CallHelp {
 }
 
 impl Analysis {
-    pub(super) fn members(&self) -> Vec<Member> {
-        members(&self.program, &self.text)
+    /// What the file declares under the name at a place.
+    pub(super) fn declared(&self, name: Span) -> Option<&Member> {
+        self.members.iter().find(|member| member.span == name)
     }
 
     pub(super) fn type_at(&self, start: u32, end: u32) -> Option<&Type> {
@@ -186,11 +187,9 @@ impl Analysis {
             return module.find(name).cloned();
         }
         let place = self.names.definition(found)?;
-        let span = self.names.definitions[place].span;
-        if let Some(member) =
-            self.members().into_iter().find(|member| member.span == span && !member.parameters.is_empty())
-        {
-            return Some(member);
+        let declared = self.declared(self.names.definitions[place].span)?;
+        if !declared.parameters.is_empty() {
+            return Some(declared.clone());
         }
         // A lambda that has a name.
         let places = self.names.parameters.get(&place)?;
@@ -201,7 +200,6 @@ impl Analysis {
             .collect();
         let list: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
         let name = self.names.definitions[place].name.clone();
-        let member = self.members().into_iter().find(|member| member.span == span)?;
-        Some(Member { signature: format!("{name}({})", list.join(", ")), parameters, ..member })
+        Some(Member { signature: format!("{name}({})", list.join(", ")), parameters, ..declared.clone() })
     }
 }

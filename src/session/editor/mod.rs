@@ -29,6 +29,7 @@ use crate::base::span::{FileId, Sources, Span};
 use crate::check::notes::Notes;
 use crate::syntax::ast::{ItemKind, Program, UseSource};
 use crate::syntax::parse;
+use members::{Member, members};
 use names::Names;
 use texts::Texts;
 
@@ -38,6 +39,8 @@ pub struct Analysis {
     pub text: Rc<str>,
     pub program: Program,
     pub names: Names,
+    /// What it declares at its top.
+    pub members: Vec<Member>,
     pub problems: Vec<Diagnostic>,
     /// The tree holds all of the text.
     pub whole: bool,
@@ -67,8 +70,8 @@ pub fn analyse(texts: &Texts, path: Option<&Path>, text: &str) -> Analysis {
     let here = Home { sources: &sources, file, program: &program };
     problems.iter_mut().for_each(|problem| here.bring(problem));
     let names = resolve::resolve(&program, text, texts, &folder);
-    let path = path.map(Path::to_path_buf);
-    Analysis { path, text: text.into(), program, names, problems, whole, sources, file, notes, _axes: lease }
+    let (path, members) = (path.map(Path::to_path_buf), members(&program, text));
+    Analysis { path, text: text.into(), program, names, members, problems, whole, sources, file, notes, _axes: lease }
 }
 
 /// The tree, what `locus check` would say, and whether the tree holds all of the text. An empty text is a program that is not written yet.

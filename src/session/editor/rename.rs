@@ -42,7 +42,7 @@ pub fn rename(texts: &Texts, open: &[&Analysis], document: usize, offset: u32, n
         return Ok(Vec::new());
     }
     let edits = edits(open, target, &old, new);
-    tried(texts, open, &edits, new)?;
+    tried(texts, open, target.document, &edits, new)?;
     Ok(edits)
 }
 
@@ -182,14 +182,16 @@ fn from_outside(other: &Analysis, home: &Analysis, definition: usize) -> Vec<(Sp
 }
 
 /// Reads the changed texts and compares what their names stand for.
-fn tried(texts: &Texts, open: &[&Analysis], edits: &Edits, new: &str) -> Result<(), String> {
+fn tried(texts: &Texts, open: &[&Analysis], home: usize, edits: &Edits, new: &str) -> Result<(), String> {
     let touched: Vec<usize> =
         (0..open.len()).filter(|number| edits.iter().any(|(known, ..)| known == number)).collect();
-    for &number in &touched {
-        if !open[number].whole {
-            let name = shown(open[number].path.as_deref());
-            return Err(format!("{name} cannot be read in full, so some uses may be hidden: repair it first"));
-        }
+    let hides = |number: &usize| {
+        let may_use = touched.contains(number) || imports(open[*number], open[home]);
+        may_use && !open[*number].whole
+    };
+    if let Some(number) = (0..open.len()).find(hides) {
+        let name = shown(open[number].path.as_deref());
+        return Err(format!("{name} cannot be read in full, so some uses may be hidden: repair it first"));
     }
     let changed: Vec<String> = touched.iter().map(|&number| apply(open[number], number, edits)).collect();
     let mut texts = texts.clone();
@@ -216,6 +218,11 @@ fn tried(texts: &Texts, open: &[&Analysis], edits: &Edits, new: &str) -> Result<
         }
     }
     Ok(())
+}
+
+fn imports(importer: &Analysis, home: &Analysis) -> bool {
+    let Some(path) = home.path.as_deref().map(real) else { return false };
+    importer.names.modules.iter().any(|module| module.path.as_deref().is_some_and(|other| real(other) == path))
 }
 
 fn shown(path: Option<&Path>) -> String {
