@@ -129,3 +129,41 @@ fn every_engine_makes_the_same_of_random_programs() {
         assert!(whole * 2 > count, "only {whole} programs run to their end");
     }
 }
+
+/// The comparison itself: it sees one bit, another error and another print, and takes no difference for rounding.
+#[test]
+fn a_difference_is_seen() {
+    let left = |x: &str, n: &str, printed: &str| {
+        let text = format!("let x = {x}\nlet n = {n}\nprint(\"{printed}\")\n");
+        Prepared::new(&text).unwrap_or_else(|told| panic!("{told}")).run(EngineKind::Interp)
+    };
+    let names = ["x", "n"];
+    let one = left("sqrt(0.01)", "div(7, 2)", "p");
+    let bits = |x, n, printed| bits_differ(&names, &one, &left(x, n, printed)).unwrap_or_default();
+    assert_eq!(bits("sqrt(0.01)", "div(7, 2)", "p"), "");
+    assert!(bits("sqrt(0.01) + 5e-18", "div(7, 2)", "p").is_empty());
+    assert!(bits("sqrt(0.01) + 2e-17", "div(7, 2)", "p").contains("`x`"));
+    assert!(bits("sqrt(0.01)", "div(8, 2)", "p").contains("`n`"));
+    assert!(bits("sqrt(0.01)", "div(7, 2)", "q").contains("print"));
+    assert!(bits("sqrt(0.01)", "div(7, int(sin(0.0)))", "p").contains("errors"));
+    let size = |x| far(&names, &one, &left(x, "div(7, 2)", "p")).unwrap_or_default();
+    assert_eq!(size("sqrt(0.01) + 9e-7"), "");
+    assert!(size("sqrt(0.01) + 2e-6").contains("`x`"));
+    assert!(size("log(-sqrt(0.01))").contains("`x`"));
+    // What nobody reads may fail before the passes, never after them.
+    let failed = left("sqrt(0.01)", "div(7, int(sin(0.0)))", "p");
+    assert_eq!(far(&names, &one, &failed), None);
+    assert!(far(&names, &failed, &one).unwrap_or_default().contains("errors"));
+}
+
+/// A program that fails is made small.
+#[test]
+fn what_does_not_matter_is_left_out() {
+    let mut program = Program::from_seed(3);
+    let whole = program.statements.len();
+    let wrong = Statement { text: "let wrong = 1 + \"z\"".to_string(), plain: None, marks: Marks::new() };
+    program.statements.insert(whole / 2, wrong);
+    let told = judge(&program.text()).expect_err("a program with a fault");
+    let small = smaller(&program, &told);
+    assert_eq!(small, "let wrong = 1 + \"z\"\n", "{told:?}");
+}

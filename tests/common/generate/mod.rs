@@ -11,6 +11,7 @@ mod forms;
 mod formulas;
 mod functions;
 mod moves;
+mod procedures;
 mod statements;
 mod types;
 mod whole;
@@ -77,6 +78,7 @@ pub const CONSTRUCTS: &[&str] = &[
     "pipeline",
     "power",
     "print",
+    "procedure",
     "product of a code",
     "put",
     "random numbers",

@@ -15,8 +15,9 @@ impl Generator {
     }
 
     fn statement(&mut self) -> Statement {
-        match self.dice.below(40) {
+        match self.dice.below(44) {
             0..19 => self.binding(),
+            40..44 => self.procedure(),
             19..22 => self.function(),
             22..24 => self.loop_statement(),
             24 => self.while_statement(),
