@@ -102,7 +102,7 @@ pub fn session_with(common: &Common, folder: &Path, how: How, handles: &Handles)
 /// there at all, at any moment.
 fn stuck(time: Duration) {
     complain(&format!("error: the program takes longer than {} and does not stop; it was ended", shown_time(time)));
-    std::process::exit(FAILED.into());
+    super::output::leave(FAILED);
 }
 
 /// The world of a person's terminal.
