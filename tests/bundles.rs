@@ -128,7 +128,7 @@ fn a_bundle_is_verified_where_nothing_else_is() {
     let other = Folder::new();
     other.file("a.zip", &bytes);
     let ran = other.locus(&["verify", "a.zip"]);
-    ran.expect(0, &["sound bundle", "2 of 2 hold", "1 of 1 written files are the same to the bit"]);
+    ran.expect(0, &["sound bundle", "2 of 2 hold", "2 of 2 numbers, 1 of 1 written files are the same to the bit"]);
     assert_eq!(other.names("."), BTreeSet::from(["a.zip".to_string()]), "nothing is left behind");
     other.locus(&["inspect", "a.zip"]).expect(0, &["files/program/a.exp", "files/data/x.npy", "demo, seed 3", "holds"]);
     // Kept, moved, and judged again as a folder.

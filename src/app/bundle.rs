@@ -228,24 +228,36 @@ fn common(args: &VerifyArgs, unpacked: &Unpacked) -> Common {
     common
 }
 
-/// How many of the files that the program wrote are the same to the bit.
+/// How much of what was recorded is the same to the bit: numbers that were judged, and files.
 fn compare_results(unpacked: &Unpacked, ran: &Ran, common: &Common) {
-    let recorded = unpacked.checked.manifest.run.iter().flat_map(|run| &run.written);
-    let own: Record = record(&ran.session, &ran.script, ran.seconds, true);
-    let name = |path: &str| Path::new(path).strip_prefix(&common.out).map(Path::to_path_buf).unwrap_or_default();
-    let (mut same, mut other) = (0, Vec::new());
-    for file in recorded {
-        // Of a file that was written twice the last counts.
-        let found = own.files.iter().rev().find(|own| name(&own.path) == Path::new(&file.path));
-        match found.is_some_and(|own| own.sha256 == file.sha256) {
-            true => same += 1,
-            false => other.push(file.path.as_str()),
-        }
+    let Some(recorded) = &unpacked.checked.manifest.run else { return };
+    let own = record(&ran.session, &ran.script, ran.seconds, true);
+    let pairs = recorded.expectations.iter().zip(&own.expectations);
+    let numbers = pairs.filter_map(|(then, now)| Some((then.found?, now.found)));
+    let same: Vec<bool> = numbers.map(|(then, now)| now.is_some_and(|now| now.to_bits() == then.to_bits())).collect();
+    let mut words = Vec::new();
+    if !same.is_empty() {
+        words.push(format!("{} of {} numbers", same.iter().filter(|same| **same).count(), same.len()));
     }
-    let all = same + other.len();
-    if all == 0 {
+    let others = other_files(&recorded.written, &own, common);
+    let files = recorded.written.len();
+    if files > 0 {
+        words.push(format!("{} of {files} written files", files - others.len()));
+    }
+    if words.is_empty() {
         return;
     }
-    let words = if other.is_empty() { String::new() } else { format!("; not {}", other.join(", ")) };
-    say(&format!("{}: {same} of {all} written files are the same to the bit{words}", ran.script.name));
+    let but = if others.is_empty() { String::new() } else { format!("; not {}", others.join(", ")) };
+    say(&format!("{}: {} are the same to the bit{but}", ran.script.name, words.join(", ")));
+}
+
+/// The names of recorded files that this run did not write, or not with the same bytes.
+fn other_files<'a>(recorded: &'a [bundles::Listed], own: &Record, common: &Common) -> Vec<&'a str> {
+    let name = |path: &str| Path::new(path).strip_prefix(&common.out).map(Path::to_path_buf).unwrap_or_default();
+    let differs = |file: &&bundles::Listed| {
+        // Of a file that was written twice the last counts.
+        let found = own.files.iter().rev().find(|own| name(&own.path) == Path::new(&file.path));
+        found.is_none_or(|own| own.sha256 != file.sha256)
+    };
+    recorded.iter().filter(differs).map(|file| file.path.as_str()).collect()
 }

@@ -14,7 +14,7 @@ mod unpack;
 
 pub use gather::{Told, Wish};
 pub use list::{left_out, text};
-pub use manifest::{Input, Manifest};
+pub use manifest::{File as Listed, Input, Manifest};
 pub use read::{Checked, is_archive, is_bundle};
 pub use unpack::{Unpacked, is_unpacked, open_folder, unpack};
 
