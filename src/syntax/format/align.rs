@@ -56,7 +56,7 @@ fn groups(tokens: &[Token], lines: &[Line]) -> BTreeMap<usize, usize> {
         }
         // The end of a bracket does not part the lines around it, and neither does a comment.
         let first = &tokens[line.tokens.start];
-        let counts = !first.closes() && !first.is_comment();
+        let counts = !first.closes() && !first.is_comment() && is_the_authors(tokens, line);
         if let Some(upper) = Some(line).filter(|_| counts).and_then(|line| above.insert(line.bracket, line)) {
             pair_columns(tokens, upper, line, &mut found);
         }
@@ -67,6 +67,12 @@ fn groups(tokens: &[Token], lines: &[Line]) -> BTreeMap<usize, usize> {
         }
     }
     found
+}
+
+/// Was this one line before? Where tokens of one that was broken or joined stood says nothing.
+fn is_the_authors(tokens: &[Token], line: &Line) -> bool {
+    let later = line.tokens.start + 1..line.tokens.end;
+    tokens[line.tokens.start].first && !tokens[later].iter().any(|token| token.first)
 }
 
 /// Finds the tokens of a line that stood below one of the line above it.

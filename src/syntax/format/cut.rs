@@ -49,6 +49,8 @@ pub(super) struct Token<'a> {
     pub breaks: Break,
     /// The line end before it separates statements, fields or arms.
     pub separates: bool,
+    /// It was the first of its line.
+    pub first: bool,
     /// Where it stood on its line, in characters, and how many blanks came before it on that line.
     pub column: usize,
     pub gap: usize,
@@ -99,59 +101,74 @@ pub(super) fn comments(text: &str) -> Vec<&str> {
 }
 
 fn cut_with(text: &str, signs: Signs) -> Vec<Token<'_>> {
+    // The text as the parser sees it: only line ends that mean something.
     let code = scan(FileId(0), text).text;
-    let mut cutter = Cutter { text, code: &code, signs, found: Vec::new(), code_end: 0, open: Vec::new() };
-    let (mut at, mut line_start, mut ends) = (0, 0, 0);
+    let mut cutter = Cutter { text, signs, found: Vec::new(), open: Vec::new(), before: Before::default() };
+    let mut at = 0;
     while let Some(first) = text.get(at..).and_then(|rest| rest.chars().next()) {
         match first {
             '\n' => {
-                ends += 1;
+                cutter.before.line_end(code.get(at..at + 1) == Some("\n"));
                 at += 1;
-                line_start = at;
             }
-            ' ' | '\t' | '\r' | '\u{feff}' => at += first.len_utf8(),
-            _ => {
-                let before = text.get(line_start..at).unwrap_or("");
-                at += cutter.token(at, before, std::mem::take(&mut ends));
+            ' ' | '\t' | '\r' | '\u{feff}' => {
+                cutter.before.gap += 1;
+                at += first.len_utf8();
             }
+            _ => at += cutter.token(at),
         }
     }
     cutter.found
 }
 
-struct Cutter<'a, 'b> {
-    text: &'a str,
-    /// The text as the parser sees it: only line ends that mean something.
-    code: &'b str,
-    signs: Signs,
-    found: Vec<Token<'a>>,
-    /// The end of the last token that is no comment.
-    code_end: usize,
-    /// The square brackets that are open: does an operator end with it?
-    open: Vec<bool>,
+/// What came before the next token.
+#[derive(Default)]
+struct Before {
+    line_ends: usize,
+    /// One of them, since the last token that is no comment, is one that the parser sees.
+    separates: bool,
+    /// Characters of the line up to the last token, and blanks after it.
+    column: usize,
+    gap: usize,
 }
 
-impl<'a> Cutter<'a, '_> {
-    /// Takes the token at `at`, which has `before` before it on its line and `ends` line ends before that.
-    fn token(&mut self, at: usize, before: &str, ends: usize) -> usize {
+impl Before {
+    fn line_end(&mut self, seen: bool) {
+        self.line_ends += 1;
+        self.separates |= seen;
+        (self.column, self.gap) = (0, 0);
+    }
+}
+
+struct Cutter<'a> {
+    text: &'a str,
+    signs: Signs,
+    found: Vec<Token<'a>>,
+    /// The square brackets that are open: does an operator end with it?
+    open: Vec<bool>,
+    before: Before,
+}
+
+impl<'a> Cutter<'a> {
+    /// Takes the token at `at`; gives its length.
+    fn token(&mut self, at: usize) -> usize {
         let rest = &self.text[at..];
         let (kind, length) = self.length(at, rest);
-        let text = &rest[..length];
+        let whole = &rest[..length];
+        let text = if kind == Kind::Comment { whole.trim_end() } else { whole };
         let role = self.role(at, text);
-        let blank = before.chars().rev().take_while(|c| matches!(c, ' ' | '\t' | '\r')).count();
-        let breaks = match ends {
-            _ if self.found.is_empty() => Break::Nothing,
+        let Before { line_ends, separates, column, gap } = std::mem::take(&mut self.before);
+        let start = self.found.is_empty();
+        let breaks = match line_ends {
+            _ if start => Break::Nothing,
             0 => Break::Nothing,
             1 => Break::Line,
             _ => Break::Blank,
         };
-        let separates = self.code.get(self.code_end..at).is_some_and(|between| between.contains('\n'));
-        if kind != Kind::Comment {
-            self.code_end = at + length;
-        }
-        let text = if kind == Kind::Comment { text.trim_end() } else { text };
-        let column = before.chars().count();
-        self.found.push(Token { kind, role, text, breaks, separates, column, gap: blank, dropped: false });
+        let (first, column) = (start || line_ends > 0, column + gap);
+        self.found.push(Token { kind, role, text, breaks, separates, first, column, gap, dropped: false });
+        self.before.column = column + whole.chars().count();
+        self.before.separates = separates && kind == Kind::Comment;
         length
     }
 

@@ -40,8 +40,10 @@ pub(super) fn split(tokens: &mut [Token], range: Range<usize>, indentation: usiz
     if range.len() > MOST_TOKENS {
         return false;
     }
+    // Braces hold line ends of their own from their first line on, or none: see `lines::open_braces`.
+    let closed = inside == Bracket::Brace && tokens[range.start].closes();
     let Some(line) = Line::new(tokens, range, indentation) else { return false };
-    split_elements(tokens, &line, inside) || split_pipeline(tokens, &line) || split_bracket(tokens, &line)
+    !closed && (split_elements(tokens, &line, inside) || split_pipeline(tokens, &line)) || split_bracket(tokens, &line)
 }
 
 impl Line {
