@@ -193,7 +193,7 @@ fn any_layout_of_a_program_becomes_one_with_the_same_tree() {
         let notes = |text: &str| text.matches("# note (").count();
         assert_eq!(notes(&found), notes(&loose), "{name}: a comment is lost\n{loose}\n---\n{found}");
     }
-    assert!(disturbed * 2 > layouts, "only {disturbed} of {layouts} were disturbed by much");
+    assert!(disturbed * 4 > layouts, "only {disturbed} of {layouts} were disturbed by much");
 }
 
 #[test]

@@ -37,13 +37,19 @@ struct Line {
 
 /// Breaks a line; says whether it could. `inside` is the bracket that the line starts in.
 pub(super) fn split(tokens: &mut [Token], range: Range<usize>, indentation: usize, inside: Bracket) -> bool {
-    if range.len() > MOST_TOKENS {
+    if range.len() > MOST_TOKENS || is_input(&tokens[range.clone()], inside) {
         return false;
     }
     // Braces hold line ends of their own from their first line on, or none: see `lines::open_braces`.
     let closed = inside == Bracket::Brace && tokens[range.start].closes();
     let Some(line) = Line::new(tokens, range, indentation) else { return false };
     !closed && (split_elements(tokens, &line, inside) || split_pipeline(tokens, &line)) || split_bracket(tokens, &line)
+}
+
+/// An input stays on its line, with the hash that `locus bless` writes there.
+fn is_input(line: &[Token], inside: Bracket) -> bool {
+    let named = |at: usize| line.get(at).is_some_and(|token| token.kind == Kind::Word);
+    inside == Bracket::Top && line.first().is_some_and(|first| first.is("input")) && named(1)
 }
 
 impl Line {
