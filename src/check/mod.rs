@@ -46,7 +46,6 @@ mod visible;
 
 pub use derive::Adjoint;
 pub use host::{Binding, Length};
-pub use redefine::begins_experiment;
 pub use special::NAMES as FORMS;
 pub use visible::{NameKind, Visible};
 
@@ -56,7 +55,7 @@ use crate::base::span::{FileId, Sources, Span};
 use crate::ir::{self, FuncId, GlobalId, Type};
 use crate::syntax::{ast, parse};
 use builder::Builder;
-use modules::{ModId, ModuleInfo};
+use modules::{ModId, ModuleInfo, UserState};
 use names::Frame;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -151,11 +150,11 @@ pub struct Checker {
     instances: HashMap<String, functions::Instance>,
     unused_overrides: BTreeSet<String>,
     /// The user's module before the last entry that checked.
-    before: Option<(ModuleInfo, usize, usize)>,
+    before: Option<UserState>,
     /// Keep what there was before each unit, so that an entry can be taken back from its middle on.
     pub keep_steps: bool,
-    step: Option<(ModuleInfo, usize, usize)>,
-    steps: Vec<(FuncId, (ModuleInfo, usize, usize))>,
+    step: Option<UserState>,
+    steps: Vec<(FuncId, UserState)>,
     /// By the place of a function: the values that it reads whatever their names mean now.
     pins: BTreeMap<Span, Vec<names::Var>>,
     /// Copies of the user's module for function values that call what has been replaced since.

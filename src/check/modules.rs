@@ -36,6 +36,14 @@ pub(crate) struct ModuleInfo {
     pub loading: bool,
 }
 
+/// What an entry of the user may change.
+pub(crate) struct UserState {
+    pub module: ModuleInfo,
+    expectations: usize,
+    inputs: usize,
+    experiment: Option<(String, u64)>,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct TypeDecl {
     pub generics: Vec<ast::Generic>,
@@ -178,14 +186,20 @@ impl Checker {
         found
     }
 
-    pub(super) fn user_module_state(&self) -> (ModuleInfo, usize, usize) {
-        (self.modules[ModId::USER.0].clone(), self.expectations.len(), self.inputs.len())
+    pub(super) fn user_module_state(&self) -> UserState {
+        UserState {
+            module: self.modules[ModId::USER.0].clone(),
+            expectations: self.expectations.len(),
+            inputs: self.inputs.len(),
+            experiment: self.experiment.clone(),
+        }
     }
 
-    pub(super) fn restore_user_module(&mut self, state: (ModuleInfo, usize, usize)) {
-        self.modules[ModId::USER.0] = state.0;
-        self.expectations.truncate(state.1);
-        self.inputs.truncate(state.2);
+    pub(super) fn restore_user_module(&mut self, state: UserState) {
+        self.modules[ModId::USER.0] = state.module;
+        self.expectations.truncate(state.expectations);
+        self.inputs.truncate(state.inputs);
+        self.experiment = state.experiment;
         self.signatures.retain(|(id, _), _| *id != ModId::USER);
     }
 }

@@ -10,7 +10,7 @@ use super::swaps::Swap;
 use super::value::{Closure, FnVal, Val};
 use super::{Checker, messages};
 use crate::base::span::{FileId, Span};
-use crate::syntax::ast::{self, ItemKind};
+use crate::syntax::ast;
 use crate::syntax::free::Names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -137,7 +137,7 @@ impl Checker {
             });
             let Some(item) = broken else { return gone };
             let name = item.name.name.clone();
-            let old = self.before.as_ref().and_then(|before| before.0.functions.get(&name)).cloned();
+            let old = self.before.as_ref().and_then(|before| before.module.functions.get(&name)).cloned();
             let module = &mut self.modules[ModId::USER.0];
             match old {
                 Some(old) => module.functions.insert(name.clone(), old),
@@ -268,9 +268,4 @@ impl Freezer<'_> {
             FnVal::Special(name) => FnVal::Special(name),
         })
     }
-}
-
-/// An `experiment` header sets the seed of everything: it may only come first.
-pub fn begins_experiment(program: &ast::Program) -> bool {
-    program.items.iter().any(|item| matches!(item.kind, ItemKind::Experiment { .. }))
 }

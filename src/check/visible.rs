@@ -73,6 +73,13 @@ impl Checker {
         found
     }
 
+    /// The names that mean something before anything is entered, whatever they mean now.
+    pub fn library_names(&self) -> BTreeSet<String> {
+        let core = self.modules.get(ModId::CORE.0).into_iter();
+        let names = core.flat_map(|core| core.functions.keys().chain(core.top.iter().map(|var| &var.name))).cloned();
+        names.chain(super::special::NAMES.iter().map(|name| name.to_string())).chain(["root".to_string()]).collect()
+    }
+
     /// The axes that were declared at the prompt, with their lengths.
     pub fn own_axes(&self) -> Vec<(String, Option<Length>)> {
         let Some(user) = self.modules.get(ModId::USER.0) else { return Vec::new() };

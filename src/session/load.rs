@@ -122,7 +122,17 @@ pub struct DiskLoader {
     /// With links followed: nothing outside is read.
     root: Option<PathBuf>,
     /// Where each text came from that was read so far, so that neighbours of neighbours resolve.
-    known: BTreeMap<String, PathBuf>,
+    known: BTreeMap<String, Home>,
+}
+
+/// Where neighbours of a text are looked for.
+#[derive(Clone)]
+struct Home {
+    /// The folder that nothing may lie outside of, as the person wrote it and with links followed.
+    shown: PathBuf,
+    root: PathBuf,
+    /// The text's own file.
+    file: PathBuf,
 }
 
 impl DiskLoader {
@@ -131,13 +141,26 @@ impl DiskLoader {
         DiskLoader { shown: folder.to_path_buf(), root: fs::canonicalize(folder).ok(), known: BTreeMap::new() }
     }
 
-    /// The file that the text of that name came from.
-    pub fn path_of(&self, name: &str) -> Option<&Path> {
-        self.known.get(name).map(PathBuf::as_path)
+    /// A neighbour's is that of the script; a file that the prompt loads has one of its own.
+    fn home(&self, from: &str) -> Result<Home, String> {
+        if let Some(known) = self.known.get(from) {
+            return Ok(known.clone());
+        }
+        let file = Path::new(from);
+        let loaded = from.ends_with(".exp") && file.is_file();
+        let shown = if loaded { folder_of(file) } else { self.shown.clone() };
+        let root = if loaded { fs::canonicalize(&shown).ok() } else { self.root.clone() };
+        let root = root.ok_or("the script's folder cannot be read")?;
+        Ok(Home { shown, file: root.join(file.file_name().unwrap_or("text".as_ref())), root })
     }
 
-    fn resolve(&self, from: &str, path: &str) -> Result<(String, PathBuf), String> {
-        let root = self.root.as_ref().ok_or("the script's folder cannot be read")?;
+    /// The file that the text of that name came from.
+    pub fn path_of(&self, name: &str) -> Option<&Path> {
+        self.known.get(name).map(|home| home.file.as_path())
+    }
+
+    fn resolve(&self, from: &str, path: &str) -> Result<(String, Home), String> {
+        let home = self.home(from)?;
         let relative = Path::new(path);
         if relative.components().any(|part| matches!(part, Component::RootDir | Component::Prefix(_))) {
             return Err("a neighbour is named relative to the script".to_string());
@@ -145,11 +168,10 @@ impl DiskLoader {
         if relative.extension().is_none_or(|extension| extension != "exp") {
             return Err("the name of a neighbour ends in `.exp`".to_string());
         }
-        let base = self.known.get(from).map_or_else(|| root.clone(), |file| folder_of(file));
-        let full = fs::canonicalize(base.join(relative)).map_err(|error| reason(&error))?;
-        let inside = full.strip_prefix(root).map_err(|_| "it lies outside the script's folder".to_string())?;
-        let name = self.shown.join(inside).display().to_string();
-        Ok((name.trim_start_matches("./").to_string(), full))
+        let full = fs::canonicalize(folder_of(&home.file).join(relative)).map_err(|error| reason(&error))?;
+        let inside = full.strip_prefix(&home.root).map_err(|_| "it lies outside the script's folder".to_string())?;
+        let name = home.shown.join(inside).display().to_string();
+        Ok((name.trim_start_matches("./").to_string(), Home { file: full, ..home }))
     }
 }
 
@@ -159,9 +181,9 @@ impl Loader for DiskLoader {
     }
 
     fn neighbour(&mut self, from: &str, path: &str) -> Result<(String, String), String> {
-        let (name, full) = self.resolve(from, path)?;
-        let text = read_text(&full)?;
-        self.known.insert(name.clone(), full);
+        let (name, home) = self.resolve(from, path)?;
+        let text = read_text(&home.file)?;
+        self.known.insert(name.clone(), home);
         Ok((name, text))
     }
 
@@ -191,6 +213,15 @@ mod tests {
         assert_eq!(text, "let x = 1\n");
         let (other, _) = loader.neighbour(&near, "other.exp").unwrap();
         assert!(other.ends_with("lib/other.exp"), "{other}");
+    }
+
+    #[test]
+    fn a_file_that_the_prompt_loads_finds_its_own_neighbours() {
+        let folder = folder();
+        let mut loader = DiskLoader::new(Path::new("."));
+        let loaded = folder.path().join("lib/near.exp").display().to_string();
+        assert_eq!(loader.neighbour(&loaded, "other.exp").unwrap().1, "let y = 2\n");
+        assert!(loader.neighbour(&loaded, "../main.exp").unwrap_err().contains("outside"));
     }
 
     #[test]

@@ -57,6 +57,28 @@ pub fn session(seed: u64, folder: &Path) -> String {
                 format!("let {name} = {value}")
             }
             3..=5 => function(&mut random, &known, &mut next),
+            6 if random.next(3) == 0 => {
+                // A name goes from one kind to another, and a record, a length and a loop are part of it.
+                let value = int(&mut random, &known, 1);
+                before.extend([known.clone(), known.clone(), known.clone(), known.clone(), known.clone()]);
+                writeln!(text, "let w{number} = {value}\naxis side{number} = 2 + {}", random.next(3)).unwrap();
+                writeln!(text, "let t{number} = [i in side{number} => float(w{number})]").unwrap();
+                writeln!(text, "fn w{number}(s: str) -> str {{ \"{{s}} {{total(t{number})}}\" }}").unwrap();
+                writeln!(text, "axis side{number} = 7").unwrap();
+                let said = format!("total([i in side{number} => 1.0]) + total(t{number})");
+                format!("print(\"p{number} {{w{number}(\"a\")}} {{{said}}}\")")
+            }
+            7 if random.next(3) == 0 => {
+                let value = int(&mut random, &known, 1);
+                before.extend([known.clone(), known.clone()]);
+                writeln!(
+                    text,
+                    "let mut s{number} = 0; let {{ b{number}, c{number} }} = {{ b{number}: 1, c{number}: {value} }}"
+                )
+                .unwrap();
+                writeln!(text, "for i in 0..3 {{ s{number} = s{number} + c{number} }}").unwrap();
+                format!("print(\"p{number} {{s{number}}}\")")
+            }
             6 => {
                 let name = random.of(&["k", "l"]);
                 let body = int(&mut random, &known, 2);

@@ -238,8 +238,12 @@ impl Prompt {
         if !over && std::fs::read(&target).map_or(target.exists(), |content| !ours(&content)) {
             return self.refuse(&format!("`{path}` is there already; `:save! {path}` writes over it"));
         }
+        let reads = |path: PathBuf| self.session.journal.lock().read.contains(&path);
+        if target.canonicalize().is_ok_and(reads) {
+            return self.refuse(&format!("`{path}` is an input of this session; save it under another name"));
+        }
         let script = Script { name: path.to_string(), path: target.clone(), text: String::new() };
-        let text = match self.log.program(&script.folder()) {
+        let text = match self.log.program(&script.folder(), &self.session.checker.library_names()) {
             Ok(text) if text.is_empty() => return self.refuse("nothing was accepted yet, so there is nothing to save"),
             Ok(text) => text,
             Err(why) => return self.refuse(&why),

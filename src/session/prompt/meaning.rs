@@ -20,12 +20,14 @@ pub type World = BTreeMap<(Place, usize), Place>;
 
 pub struct Meanings<'a> {
     entries: &'a [Entry],
+    /// The names of the library, if they are known.
+    library: Option<&'a BTreeSet<String>>,
     /// Of each name the items that gave it a meaning, the oldest first.
     defined: BTreeMap<(Space, String), Vec<Place>>,
 }
 
 impl<'a> Meanings<'a> {
-    pub fn new(entries: &'a [Entry]) -> Meanings<'a> {
+    pub fn new(entries: &'a [Entry], library: Option<&'a BTreeSet<String>>) -> Meanings<'a> {
         let mut defined: BTreeMap<(Space, String), Vec<(usize, bool, Place)>> = BTreeMap::new();
         for (entry, found) in entries.iter().enumerate() {
             for (item, part) in found.items.iter().enumerate().filter(|(_, part)| part.kept) {
@@ -45,7 +47,7 @@ impl<'a> Meanings<'a> {
             all.sort();
             (name, all.into_iter().map(|(.., place)| place).collect())
         });
-        Meanings { entries, defined: sorted.collect() }
+        Meanings { entries, library, defined: sorted.collect() }
     }
 
     pub fn part(&self, place: Place) -> Option<&'a Part> {
@@ -74,7 +76,8 @@ impl<'a> Meanings<'a> {
     pub fn meaning(&self, place: Place, read: usize, used: usize) -> Option<Place> {
         let read = self.part(place)?.names.reads.get(read)?;
         if !self.is_declared(place) {
-            return self.current(&read.name, read.space, place.entry, Some(place.item));
+            let found = self.current(&read.name, read.space, place.entry, Some(place.item));
+            return found.or_else(|| self.later(&read.name, read.space));
         }
         if read.space == Space::Type {
             return self.current(&read.name, Space::Type, used, None);
@@ -89,6 +92,14 @@ impl<'a> Meanings<'a> {
             }
         }
         found
+    }
+
+    /// A function value may name a function that is entered after it. A name of the library means that of the library.
+    fn later(&self, name: &str, space: Space) -> Option<Place> {
+        let library = self.library?.contains(name) || space == Space::Type;
+        let imported = |part: &Part| part.names.defs.iter().any(|def| def.kind == DefKind::Import && def.name == name);
+        let known = library || self.entries.iter().flat_map(|entry| &entry.items).any(imported);
+        if known { None } else { self.all(name, space).iter().copied().find(|place| self.is_declared(*place)) }
     }
 
     /// All that the functions and types at and below a declaration read, if it is used in entry `used`.

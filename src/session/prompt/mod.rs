@@ -5,6 +5,7 @@
 mod meaning;
 mod save;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -124,7 +125,7 @@ impl Log {
     /// The values that stay what an earlier meaning of a name in `entry` made them: for each such name, those values.
     pub fn made_with_old(&self, entry: &Entry) -> Vec<(String, Vec<String>)> {
         let Some(last) = self.entries.len().checked_sub(1) else { return Vec::new() };
-        let meanings = Meanings::new(&self.entries);
+        let meanings = Meanings::new(&self.entries, None);
         let mut found = Vec::new();
         for def in entry.items.iter().flat_map(|part| &part.names.defs) {
             let space = match def.kind {
@@ -159,9 +160,9 @@ impl Log {
         })
     }
 
-    /// The session as one program for `folder`, or why it cannot be one.
-    pub fn program(&self, folder: &Path) -> Result<String, String> {
-        save::program(&self.entries, folder)
+    /// The session as one program for `folder`, or why it cannot be one. `library` are the names that need no entry.
+    pub fn program(&self, folder: &Path, library: &BTreeSet<String>) -> Result<String, String> {
+        save::program(&self.entries, folder, library)
     }
 }
 

@@ -65,13 +65,13 @@ struct Writer<'a> {
     taken: BTreeSet<String>,
 }
 
-pub fn program(entries: &[Entry], folder: &Path) -> Result<String, String> {
+pub fn program(entries: &[Entry], folder: &Path, library: &BTreeSet<String>) -> Result<String, String> {
     check_paths(entries, folder)?;
     check_imports(entries)?;
     let taken = entries.iter().flat_map(|entry| words(&entry.text)).map(|(_, word)| word.to_string()).collect();
     let mut writer = Writer {
         entries,
-        meanings: Meanings::new(entries),
+        meanings: Meanings::new(entries, Some(library)),
         versions: Vec::new(),
         kept_values: BTreeMap::new(),
         outside: BTreeSet::new(),
@@ -290,7 +290,7 @@ mod tests {
 
     fn saved(entries: &[&str]) -> String {
         let entries = entries.iter().map(|text| Entry::new("<repl>", text, Path::new("."))).collect();
-        Log { entries }.program(Path::new(".")).unwrap()
+        Log { entries }.program(Path::new("."), &["norm".to_string()].into()).unwrap()
     }
 
     #[test]
