@@ -12,6 +12,7 @@ use engines::{Prepared, bits_differ, far};
 use generate::{Marks, Program, Statement};
 use locus::session::EngineKind;
 use rayon::prelude::*;
+use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -38,7 +39,8 @@ impl Wrong {
 
 fn judge(text: &str) -> Result<bool, Wrong> {
     let wrong = |kind: &'static str, what: String| Wrong { kind, code: String::new(), what };
-    let ready = Prepared::new(text).map_err(|what| {
+    let ready = catch_unwind(|| Prepared::new(text));
+    let ready = ready.map_err(|_| wrong("the compiler panics", String::new()))?.map_err(|what| {
         let code = what.split(['[', ']']).nth(1).unwrap_or_default().to_string();
         Wrong { kind: "the checker refuses it", code, what }
     })?;

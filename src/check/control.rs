@@ -1,6 +1,7 @@
 //! `if`, `match`, `for`, `while`: branches and loops that yield and carry values.
 
 use super::blocks::Rest;
+use super::names::Var;
 use super::value::{Lit, Val};
 use super::{Checker, assign, messages};
 use crate::base::axis::Axis;
@@ -50,14 +51,16 @@ impl Checker {
             }
             _ => {}
         }
-        let before = self.state();
+        let (before, known) = (self.state(), self.frame().vars.clone());
         self.open_block();
         let first = then(self);
+        self.settle(&known);
         let first_state = self.state();
         let first_block = self.close_block(Vec::new());
         self.set_state(&before);
         self.open_block();
         let second = other(self);
+        self.settle(&known);
         let second_state = self.state();
         let second_block = self.close_block(Vec::new());
         self.set_state(&before);
@@ -83,6 +86,16 @@ impl Checker {
         }
         self.set_state(&after);
         fields.first().map_or(Val::Unit, |(_, val)| val.clone())
+    }
+
+    /// The variables that were known before a branch, with the values that it left. A branch that took the rest of the
+    /// function with it has left scopes and bound other names; of what stood in those scopes nobody reads any more.
+    fn settle(&mut self, known: &[Var]) {
+        let vars = &mut self.frame().vars;
+        let same = known.iter().zip(vars.iter()).take_while(|(old, new)| old.span == new.span && old.name == new.name);
+        let kept = same.count();
+        vars.truncate(kept);
+        vars.extend_from_slice(&known[kept..]);
     }
 
     /// Joins two branches that assign nothing.
