@@ -16,7 +16,7 @@ const ENTITIES: &[&str] = &["amp", "lt", "gt", "quot", "#39"];
 /// Documentation that tries everything.
 const HOSTILE: &str = r##"## A module. <script>alert("doc")</script> <img src=x onerror=alert(1)> ![p](http://example.com/p.png)
 ##
-## See [this](javascript:alert(1)), [that](https://example.com/a?b="c"), `<b>code</b>` and arXiv 2306.03819.
+## See [this](javascript:alert(1)), [that](https://example.com/a?b="c"), [`sum`](https://example.com/), `<b>code</b>` and arXiv 2306.03819.
 ##
 ##   x_i^2    <i>cell</i> `sum[pos](x)`
 
@@ -56,6 +56,7 @@ fn read(name: &str, text: &str) -> Page {
         }
         let (element, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
         assert!(element.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{name}: <{tag}>");
+        assert!(element != "a" || !open.iter().any(|outer| outer == "a"), "{name}: a link within a link");
         take_attributes(name, attributes, &mut page);
         if !VOID.contains(&element) {
             open.push(element.to_string());

@@ -72,13 +72,8 @@ fn rows(modules: &[Module], names: &Names) -> Vec<Row> {
         let mut seen = BTreeSet::new();
         for axis in module.axes.iter().filter(|axis| seen.insert(axis.name.as_str())) {
             let address = format!("{}#{}", module.page(), axis_id(&axis.name));
-            rows.push(Row {
-                name: axis.name.clone(),
-                module: module.name.clone(),
-                sort: "axis",
-                address,
-                gist: String::new(),
-            });
+            let gist = prose.words(&module.note_above(axis.start).unwrap_or_default());
+            rows.push(Row { name: axis.name.clone(), module: module.name.clone(), sort: "axis", address, gist });
         }
     }
     rows.sort_by_key(|row| (row.name.to_lowercase(), row.module.clone(), row.sort));

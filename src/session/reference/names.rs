@@ -121,10 +121,12 @@ impl<'a> Names<'a> {
         let cut = tokens(code);
         let mut found = Vec::new();
         for part in parts {
-            let inside: Vec<Token> =
-                cut.iter().filter(|t| t.start >= part.start && t.end <= part.end).copied().collect();
-            let reader =
-                Reader { names: self, module, code, told, part, bound: bound(part, code, &inside), tokens: &inside };
+            // Tokens stand in the order of the text.
+            let from = cut.partition_point(|token| token.start < part.start);
+            let to = cut.partition_point(|token| token.end <= part.end).max(from);
+            let inside = cut.get(from..to).unwrap_or(&[]);
+            let bound = bound(part, code, inside);
+            let reader = Reader { names: self, module, code, told, part, bound, tokens: inside };
             found.extend(reader.read());
         }
         found

@@ -17,7 +17,8 @@ use crate::syntax::tokens::tokens;
 const MANY: usize = 40;
 
 pub fn page(module: &Module, example: Option<&Module>, names: &Names, used: &Used) -> String {
-    let writer = Writer { module, example, names, used };
+    let shown = example.map_or(Vec::new(), |example| code::links(&names.of_program(example), &module.page()));
+    let writer = Writer { module, example, shown, names, used };
     let name = escaped(&module.name);
     let mut out = format!("<h1>{name}</h1>\n");
     out += &writer.prose(Vec::new()).whole(module.doc.as_deref().unwrap_or(""));
@@ -36,6 +37,8 @@ pub fn page(module: &Module, example: Option<&Module>, names: &Names, used: &Use
 struct Writer<'a> {
     module: &'a Module,
     example: Option<&'a Module>,
+    /// The links of the example.
+    shown: Vec<Mark>,
     names: &'a Names<'a>,
     used: &'a Used,
 }
@@ -144,10 +147,9 @@ impl Writer<'_> {
         if places.is_empty() {
             return;
         }
-        let marks = code::links(&self.names.of_program(example), &self.module.page());
         out.push_str("<p class=\"label\">In the <a href=\"#the-example\">example</a>:</p>\n<pre tabindex=\"0\"><code>");
         for place in places {
-            let _ = writeln!(out, "{}", code::part(&example.text, &example.code, *place, &marks));
+            let _ = writeln!(out, "{}", code::part(&example.text, &example.code, *place, &self.shown));
         }
         out.push_str("</code></pre>\n");
     }
@@ -185,8 +187,7 @@ impl Writer<'_> {
 
     fn example(&self, out: &mut String) {
         let Some(example) = self.example else { return };
-        let marks = code::links(&self.names.of_program(example), &self.module.page());
-        let shown = code::part(&example.text, &example.code, (0, example.text.trim_end().len()), &marks);
+        let shown = code::part(&example.text, &example.code, (0, example.text.trim_end().len()), &self.shown);
         out.push_str("<section aria-labelledby=\"the-example\">\n<h2 id=\"the-example\">Example</h2>\n");
         out.push_str("<p>A whole program. What it prints stands behind <code>#&gt;</code>.</p>\n");
         let _ = writeln!(out, "<pre tabindex=\"0\"><code>{shown}</code></pre>\n</section>");

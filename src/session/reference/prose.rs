@@ -47,6 +47,8 @@ impl Prose<'_> {
     fn markdown(&self, out: &mut String, text: &str) {
         let mut shown = Vec::new();
         let mut block: Option<(String, String)> = None;
+        // Within a link nothing else is one.
+        let mut linked = false;
         for event in TextMergeStream::new(Parser::new(text)) {
             match (event, &mut block) {
                 (Event::Text(text), Some((_, code))) => code.push_str(&text),
@@ -57,7 +59,13 @@ impl Prose<'_> {
                     let kind = if let CodeBlockKind::Fenced(kind) = kind { kind.to_string() } else { String::new() };
                     block = Some((kind, String::new()));
                 }
-                (event, _) => shown.extend(self.event(event)),
+                (Event::Text(text), None) if linked => shown.push(inline(formula::set(&text))),
+                (Event::Code(code), _) if linked => shown.push(inline(format!("<code>{}</code>", escaped(&code)))),
+                (event, _) => {
+                    linked = matches!(event, Event::Start(Tag::Link { .. }))
+                        || linked && !matches!(event, Event::End(TagEnd::Link));
+                    shown.extend(self.event(event));
+                }
             }
         }
         html::push_html(out, shown.into_iter());
@@ -65,7 +73,7 @@ impl Prose<'_> {
 
     /// Everything but blocks of code.
     fn event<'e>(&self, event: Event<'e>) -> Option<Event<'e>> {
-        let markup = |text: String| Some(Event::InlineHtml(CowStr::from(text)));
+        let markup = |text: String| Some(inline(text));
         match event {
             Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => markup(sentence(&text)),
             Event::Code(code) => markup(self.code(&code)),
@@ -76,9 +84,9 @@ impl Prose<'_> {
             }
             Event::End(TagEnd::Link) => markup("</a>".to_string()),
             Event::Start(Tag::Heading { id, classes, attrs, .. }) => {
-                Some(Event::Start(Tag::Heading { level: HeadingLevel::H4, id, classes, attrs }))
+                Some(Event::Start(Tag::Heading { level: HeadingLevel::H3, id, classes, attrs }))
             }
-            Event::End(TagEnd::Heading(_)) => Some(Event::End(TagEnd::Heading(HeadingLevel::H4))),
+            Event::End(TagEnd::Heading(_)) => Some(Event::End(TagEnd::Heading(HeadingLevel::H3))),
             Event::Start(Tag::HtmlBlock) => Some(Event::Start(Tag::Paragraph)),
             Event::End(TagEnd::HtmlBlock) => Some(Event::End(TagEnd::Paragraph)),
             other => Some(other),
@@ -128,6 +136,10 @@ impl Prose<'_> {
         }
         out.push_str("</table></div>\n");
     }
+}
+
+fn inline<'e>(markup: String) -> Event<'e> {
+    Event::InlineHtml(CowStr::from(markup))
 }
 
 /// Text with its formulas set, and papers of arXiv as links.

@@ -30,6 +30,7 @@ pub struct Module {
     pub declared: BTreeSet<String>,
     /// Where a module of a person lies; nothing for the library.
     pub path: Option<PathBuf>,
+    line_ends: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +98,7 @@ impl Module {
             items: Vec::new(),
             declared: BTreeSet::new(),
             path,
+            line_ends: text.match_indices('\n').map(|(place, _)| place).collect(),
         };
         program.items.into_iter().for_each(|item| module.take(item));
         module
@@ -162,13 +164,17 @@ impl Module {
     fn file(&self) -> String {
         match &self.path {
             None => self.name.clone(),
-            Some(_) => format!("{}.exp", self.short()),
+            // What means something in an address does not stand in one.
+            Some(_) => {
+                let plain = |c: char| if c.is_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };
+                format!("{}.exp", self.short().chars().map(plain).collect::<String>())
+            }
         }
     }
 
     /// The line of a place, from 1.
     pub fn line(&self, place: usize) -> usize {
-        self.text.as_bytes().iter().take(place).filter(|&&byte| byte == b'\n').count() + 1
+        self.line_ends.partition_point(|end| *end < place) + 1
     }
 
     /// The comment right above the line of a place.
@@ -234,11 +240,13 @@ fn head(function: &FnItem, (start, end): (usize, usize)) -> (usize, usize) {
     (start, body.into_iter().chain(derivative).min().unwrap_or(end))
 }
 
-/// Up to the first full stop, of the first paragraph.
+/// Up to the first full stop, of the first paragraph. `et al. 2024` does not end a sentence.
 pub fn first_sentence(doc: &str) -> String {
     let paragraph = doc.trim().split("\n\n").next().unwrap_or("").split_whitespace().collect::<Vec<_>>().join(" ");
-    match paragraph.find(". ") {
-        Some(end) => paragraph[..=end].to_string(),
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_digit() || c.is_lowercase());
+    let mut stops = paragraph.match_indices(". ").filter(|(at, _)| paragraph.get(at + 2..).is_some_and(ends));
+    match stops.next() {
+        Some((end, _)) => paragraph.get(..=end).unwrap_or(&paragraph).to_string(),
         None => paragraph,
     }
 }
@@ -250,6 +258,7 @@ mod tests {
     #[test]
     fn first_sentences() {
         assert_eq!(first_sentence("One thing\nand more. Two.\n\nThree."), "One thing and more.");
+        assert_eq!(first_sentence("As Gao et al. 2024 do. Two."), "As Gao et al. 2024 do.");
     }
 
     #[test]

@@ -67,7 +67,11 @@ impl Shapes<'_> {
         match &ty.kind {
             TyKind::Path(name) => self.element(name).unwrap_or_default(),
             TyKind::Applied { head, axes } => {
-                let over: Vec<String> = axes.iter().map(|axis| self.axis(&axis.name.name, axis.row)).collect();
+                let (rows, named): (Vec<_>, Vec<_>) = axes.iter().partition(|axis| axis.row);
+                let mut over: Vec<String> = named.iter().map(|axis| self.axis(&axis.name.name)).collect();
+                let rows: Vec<String> =
+                    rows.iter().map(|row| format!("<code>..{}</code>", escaped(&row.name.name))).collect();
+                over.extend((!rows.is_empty()).then(|| format!("any axes {}", listed(&rows))));
                 let kind = self.element(head).map_or(String::new(), |words| format!("{words}, "));
                 format!("{kind}over {}", listed(&over))
             }
@@ -92,14 +96,12 @@ impl Shapes<'_> {
         }
     }
 
-    fn axis(&self, name: &str, row: bool) -> String {
+    fn axis(&self, name: &str) -> String {
         let shown = format!("<code>{}</code>", escaped(name));
-        let made =
-            self.function.generics.iter().find(|generic| generic.makes.as_ref().is_some_and(|made| made.name == name));
-        match (row, made) {
-            (true, _) => format!("any axes <code>..{}</code>", escaped(name)),
-            (false, Some(from)) => format!("{shown}, made of <code>{}</code>", escaped(&from.name.name)),
-            _ => shown,
+        let makes = |generic: &&Generic| generic.makes.as_ref().is_some_and(|made| made.name == name);
+        match self.function.generics.iter().find(makes) {
+            Some(from) => format!("{shown}, made of <code>{}</code>", escaped(&from.name.name)),
+            None => shown,
         }
     }
 
