@@ -241,10 +241,9 @@ mod tests {
 
     #[test]
     fn brackets_and_prefixes_are_told_from_operators() {
-        let roles = |text: &str| {
-            let found =
-                cut(text).iter().filter(|token| token.role != Role::Plain).map(|t| (t.text.to_string(), t.role));
-            found.collect::<Vec<_>>()
+        let roles = |text: &str| -> Vec<(String, Role)> {
+            let tokens = cut(text).into_iter().filter(|token| token.role != Role::Plain);
+            tokens.map(|token| (token.text.to_string(), token.role)).collect()
         };
         let angles = vec![("<".to_string(), Role::AngleOpen), (">".to_string(), Role::AngleClose)];
         assert_eq!(roles("let x: list<int>= y < z"), angles);
