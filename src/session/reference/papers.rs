@@ -39,7 +39,9 @@ pub fn named(text: &str) -> Vec<Paper> {
 fn paper(words: &[&str], at: usize) -> Option<Paper> {
     let word = |at: usize| words.get(at).copied().unwrap_or("");
     let digits = word(at).trim_matches(|c: char| !c.is_ascii_digit());
-    if digits.len() != 4 || !(digits.starts_with("19") || digits.starts_with("20")) || !word(at).starts_with(digits) {
+    // 2048 is a size.
+    let year = digits.parse::<u32>().is_ok_and(|year| (1900..2040).contains(&year));
+    if digits.len() != 4 || !year || !word(at).starts_with(digits) {
         return None;
     }
     let mut start = at.checked_sub(1)?;

@@ -129,7 +129,10 @@ impl Prose<'_> {
                 };
                 let _ = match (number, names) {
                     (0, true) => write!(out, "<th scope=\"row\"><code>{}</code></th>", escaped(cell)),
-                    _ => write!(out, "<td{span}>{}</td>", self.words(cell)),
+                    _ => {
+                        let lines: Vec<String> = cell.lines().map(|line| self.words(line)).collect();
+                        write!(out, "<td{span}>{}</td>", lines.join("<br>"))
+                    }
                 };
             }
             out.push_str("</tr>\n");
@@ -164,7 +167,7 @@ fn sentence(text: &str) -> String {
 fn are_names(text: &str) -> bool {
     let name = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_alphabetic())
-            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
     };
     text.split(',').all(|word| name(word.trim()))
 }
@@ -200,12 +203,14 @@ fn rows(lines: &[String]) -> Vec<Vec<String>> {
     let least = lines.iter().map(indent).min().unwrap_or(0);
     let mut rows: Vec<Vec<String>> = Vec::new();
     for line in lines {
-        let last = rows.last_mut().and_then(|row| row.last_mut());
-        match last {
-            Some(last) if indent(line) >= least + 4 => *last += &format!(" {}", line.trim()),
-            _ => rows.push(
-                line.trim().split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(String::from).collect(),
-            ),
+        let text = line.trim();
+        match rows.last_mut().and_then(|row| row.last_mut()) {
+            Some(last) if indent(line) >= least + 4 => {
+                // Words go on; a formula stands on a line of its own.
+                let formula = text.split_once(" = ").is_some_and(|(left, _)| !left.contains(' '));
+                *last += &format!("{}{text}", if formula { "\n" } else { " " });
+            }
+            _ => rows.push(text.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(String::from).collect()),
         }
     }
     rows
@@ -223,9 +228,9 @@ mod tests {
 
     #[test]
     fn indented_lines_are_a_table() {
-        let text = "Gives:\n  a, b   what `sum` says\n         and more\n  x^2    y\nEnd.";
+        let text = "Gives:\n  a, b   what `sum` says\n         and more\n         z = 1\n  x^2    y\nEnd.";
         let html = shown(text);
-        assert!(html.contains("<th scope=\"row\"><code>a, b</code></th><td>what <code><a href=\"std.core.html#sum\">sum</a></code> says and more</td>"), "{html}");
+        assert!(html.contains("<th scope=\"row\"><code>a, b</code></th><td>what <code><a href=\"std.core.html#sum\">sum</a></code> says and more<br>z = 1</td>"), "{html}");
         assert!(html.contains("<td>x<sup>2</sup></td><td>y</td>") && html.contains("<p>End.</p>"), "{html}");
     }
 
