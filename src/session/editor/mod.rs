@@ -28,6 +28,7 @@ use crate::base::diag::{Diagnostic, Label};
 use crate::base::span::{FileId, Sources, Span};
 use crate::check::notes::Notes;
 use crate::syntax::ast::{ItemKind, Program, UseSource};
+use crate::syntax::format::format;
 use crate::syntax::parse;
 use members::{Member, members};
 use names::Names;
@@ -147,6 +148,6 @@ pub fn problem_text(problem: &Diagnostic) -> String {
 }
 
 /// The text as it is to be laid out, or nothing if it cannot be read.
-pub fn formatted(_text: &str) -> Option<String> {
-    None
+pub fn formatted(text: &str) -> Option<String> {
+    format(FileId(0), text).ok()
 }
