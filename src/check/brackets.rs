@@ -50,7 +50,7 @@ impl Checker {
                 axes.extend(found);
             }
         }
-        Val::Fn(Rc::new(FnVal::WithAxes { inner, axes }))
+        self.of_fair_size(Val::Fn(Rc::new(FnVal::WithAxes { inner, axes })), span)
     }
 
     fn bracket(&mut self, val: Val, part: &Bracket, span: Span) -> Val {

@@ -116,6 +116,9 @@ impl Checker {
     }
 
     pub(super) fn push_stmt(&mut self, dest: Vec<LocalId>, op: Op, span: Span) {
+        if self.made_one(span) {
+            return;
+        }
         let span = self.on_behalf(span);
         let effect = self.module.effect_of(&op);
         let builder = self.builder();

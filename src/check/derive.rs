@@ -36,6 +36,7 @@ impl Checker {
             (item.intrinsic && item.vjp.is_some()).then(|| (ModId(place), item.clone()))
         });
         let Some((module, item)) = found else { return Ok(None) };
+        self.budget.renew();
         let signature = self.signature(module, &item);
         let generics = match self.vjp_generics(&signature, name, axes, args, result) {
             Some(generics) => generics,

@@ -1,5 +1,6 @@
 //! Expressions.
 
+use super::budget::Extent;
 use super::names::Meaning;
 use super::obituaries::verb_of_part;
 use super::value::{Closure, FnVal, Lit, Val};
@@ -21,6 +22,9 @@ impl Checker {
 
     fn meaning(&mut self, expr: &Expr) -> Val {
         let span = expr.span;
+        if self.read_one(span) {
+            return Val::Error;
+        }
         match &expr.kind {
             ExprKind::Int(x) => Val::Lit(Lit::Int(*x)),
             ExprKind::Float(x) => Val::Lit(Lit::Float(*x)),
@@ -221,15 +225,17 @@ impl Checker {
             text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '\'')).collect();
         let frame = self.frame();
         let mentioned = frame.vars.iter().filter(|var| words.contains(var.name.as_str()));
-        let vars = mentioned.map(|var| super::names::Var { mutable: false, ..var.clone() }).collect();
+        let vars: Vec<_> = mentioned.map(|var| super::names::Var { mutable: false, ..var.clone() }).collect();
+        let extent = Extent::around(vars.iter().map(|var| &var.val));
         let closure = Closure {
             lambda: lambda.clone(),
             module: frame.module,
             vars: Rc::new(vars),
+            extent,
             generics: frame.generics.clone(),
             sizes: frame.sizes.clone(),
         };
-        Val::Fn(Rc::new(FnVal::Lambda(closure)))
+        self.of_fair_size(Val::Fn(Rc::new(FnVal::Lambda(closure))), lambda.span)
     }
 
     fn record_expr(&mut self, fields: &[ast::Field]) -> Val {
@@ -241,7 +247,8 @@ impl Checker {
             let val = self.expr(&field.value);
             out.push((field.name.name.clone(), val));
         }
-        Val::record(out)
+        let span = fields.first().map_or(Span::default(), |field| field.value.span);
+        self.of_fair_size(Val::record(out), span)
     }
 
     fn list_expr(&mut self, items: &[Expr], span: Span) -> Val {
@@ -271,7 +278,8 @@ impl Checker {
             let val = self.conform(val, &ty, at, "every item of a list has one type");
             ids.push(self.pack(&val, at));
         }
-        self.emit(Op::MakeList(ids), Type::List(Box::new(ty)), span)
+        let made = self.emit(Op::MakeList(ids), Type::List(Box::new(ty)), span);
+        self.of_fair_size(made, span)
     }
 
     /// A value as one local: records become record values.

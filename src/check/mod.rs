@@ -8,6 +8,7 @@
 mod assign;
 mod blocks;
 mod brackets;
+mod budget;
 mod builder;
 mod call;
 mod capture;
@@ -171,6 +172,9 @@ pub struct Checker {
     host: host::Host,
     /// What an editor wants to know; nobody else asks.
     notes: Option<Box<notes::Notes>>,
+    budget: budget::Budget,
+    /// The declared types that are being read, to find one within itself.
+    resolving: Vec<(ModId, String)>,
 }
 
 impl Checker {
@@ -209,6 +213,8 @@ impl Checker {
             asked: BTreeSet::new(),
             host: host::Host::default(),
             notes: None,
+            budget: budget::Budget::default(),
+            resolving: Vec::new(),
         };
         checker.load_prelude();
         checker
@@ -228,6 +234,7 @@ impl Checker {
         self.instances.clear();
         self.steps.clear();
         let fresh = self.keep_old_meanings(program);
+        self.budget.renew();
         self.check_items(ModId::USER, file, program);
         if self.errors.is_empty() {
             self.check_users_of(file, &fresh);
@@ -286,11 +293,15 @@ impl Checker {
     /// Reports an error once. What follows from an error that was reported already never gets here, because
     /// `Val::Error` absorbs it.
     fn error(&mut self, diagnostic: Diagnostic) {
+        if self.budget.is_over() {
+            return;
+        }
         let diagnostic = self.from_users_side(diagnostic);
         let twin =
             |known: &Diagnostic| known.primary.as_ref().map(|l| l.span) == diagnostic.primary.as_ref().map(|l| l.span);
         if diagnostic.primary.is_none() || !self.errors.iter().any(twin) {
             self.errors.push(diagnostic);
+            self.budget.faulted(self.errors.len());
         }
     }
 

@@ -81,7 +81,10 @@ impl Checker {
             "outer" => self.outer(&args[0], &args[1], span),
             "stop" => self.stop(&args[0], span),
             "grad" | "value_and_grad" => match &args[0].val {
-                Val::Fn(f) => Val::Fn(Rc::new(FnVal::Grad { f: f.clone(), value: name == "value_and_grad" })),
+                Val::Fn(f) => {
+                    let made = Val::Fn(Rc::new(FnVal::Grad { f: f.clone(), value: name == "value_and_grad" }));
+                    self.of_fair_size(made, span)
+                }
                 other => self.wrong_kind(&args[0], name, &other.ty(), "a function"),
             },
             "len" | "nth" | "push" | "stack" | "concat" => self.list_form(name, axes, &args, span),

@@ -48,11 +48,12 @@ impl Checker {
             Val::Fn(f) => Val::Fn(Rc::new(FnVal::With { f: f.clone(), swaps: swaps.clone() })),
             other => other.clone(),
         };
-        match &model {
+        let made = match &model {
             // Every function of the model, so that none of its forward passes is left as it was.
             Val::Record(fields) => Val::record(fields.iter().map(|(name, val)| (name.clone(), swapped(val))).collect()),
             other => swapped(other),
-        }
+        };
+        self.of_fair_size(made, with.model.span)
     }
 
     fn swap(&mut self, model: &Val, swap: &ast::Swap) -> Option<Swap> {

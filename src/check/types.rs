@@ -103,7 +103,17 @@ impl Checker {
         if given.len() > decl.generics.len() && !last_is_row {
             self.error(messages::type_arity(ty.span, head, decl.generics.len(), axes.len()));
         }
-        self.in_module(module, generics, |checker| checker.resolve_type(&decl.ty))
+        if self.resolving.contains(&(module, name.clone())) {
+            self.error(messages::type_in_itself(ty.span, head));
+            return Type::Error;
+        }
+        if self.too_deep(ty.span) || self.read_one(ty.span) {
+            return Type::Error;
+        }
+        self.resolving.push((module, name));
+        let made = self.in_module(module, generics, |checker| checker.resolve_type(&decl.ty));
+        self.resolving.pop();
+        self.type_of_fair_size(made, ty.span)
     }
 
     fn type_home(&self, here: ModId, head: &str) -> Option<(ModId, String)> {

@@ -1,5 +1,6 @@
 //! Compile-time values: what an expression is while it is checked.
 
+use super::budget::Extent;
 use super::modules::ModId;
 use super::names::Generics;
 use super::names::Var;
@@ -75,6 +76,8 @@ pub(crate) struct Closure {
     pub lambda: Rc<ast::Lambda>,
     pub module: ModId,
     pub vars: Rc<Vec<Var>>,
+    /// How many values it holds, with those within them, and how deep they lie.
+    pub extent: Extent,
     pub generics: Rc<Generics>,
     pub sizes: Rc<SizeScope>,
 }

@@ -158,6 +158,7 @@ impl Machine<'_> {
         if self.ctx.depth >= DEPTH_LIMIT {
             return at(span, Err(too_deep()));
         }
+        at(span, self.ctx.check_interrupt())?;
         self.ctx.depth += 1;
         let outcome = self.function(func, args);
         self.ctx.depth -= 1;

@@ -228,6 +228,8 @@ impl Lower<'_, '_> {
 
     /// One level deeper, unless that is too deep.
     fn deeper(&mut self, span: Span) -> Result<()> {
+        // Two calls of itself at each level are a loop of 2^1000 rounds.
+        self.interruption(span)?;
         let depth = self.b.ins().load(types::I64, trusted(), self.state, state::DEPTH);
         let over = self.b.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, depth, i64::from(DEPTH_LIMIT));
         let (cold, next) = (self.b.create_block(), self.b.create_block());

@@ -16,6 +16,9 @@ pub enum Which {
 
 /// Bodies are no longer put in place of calls for speed once a function has this many locals.
 const LARGEST: usize = 8_000;
+/// Nor at all, once it has this many: calls that double at each level would never end. Whoever needs everything inline
+/// refuses a function above it.
+pub const LARGEST_WHOLE: usize = 60_000;
 
 /// Replaces the calls in `function`, which is `id` or a copy of it.
 pub fn inline(module: &Module, id: Option<FuncId>, function: &mut Function, which: Which) {
@@ -57,7 +60,7 @@ impl Inliner<'_> {
     /// The body to put in place of a call, if it is one that goes.
     fn body_for(&self, stmt: &Stmt) -> Option<(FuncId, Function)> {
         let Op::Call { func, .. } = &stmt.op else { return None };
-        if self.within.contains(func) || self.within.len() > 64 {
+        if self.within.contains(func) || self.within.len() > 64 || self.function.locals.len() > LARGEST_WHOLE {
             return None;
         }
         let callee = self.module.functions.get(func.0 as usize)?;

@@ -31,6 +31,8 @@ use crate::ir::{Block, FuncId, Function, Module, Op, Type};
 use build::internal;
 pub use copy::each_stmt;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The adjoints of one operation on operands of given types: `func` takes the operands, the result `y` and its
 /// adjoint `dy`, and gives the adjoint of each operand in `args`. Those of an elementwise operation have the union
@@ -89,11 +91,18 @@ pub struct Passes {
     optimised: BTreeSet<FuncId>,
     gradients: BTreeMap<(FuncId, usize), FuncId>,
     vjps: Vjps,
+    /// Set from outside to stop: a large program takes long to compile.
+    interrupt: Arc<AtomicBool>,
 }
 
 impl Passes {
     pub fn new() -> Passes {
         Passes::default()
+    }
+
+    /// Passes that end early, with any error, once this flag is set.
+    pub fn heeding(interrupt: Arc<AtomicBool>) -> Passes {
+        Passes { interrupt, ..Passes::default() }
     }
 
     /// Replaces every `Op::Grad` in `func` and in all that it calls by calls of generated functions.
@@ -133,6 +142,9 @@ impl Passes {
             if self.gradients.contains_key(&(target, wrt)) {
                 continue;
             }
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(internal("it was stopped"));
+            }
             let made = grad::gradient(module, target, wrt, derivatives, &mut self.vjps, span)?;
             checked(module, &made, "grad")?;
             let id = module.add(made);
@@ -167,7 +179,7 @@ impl Passes {
             if !self.optimised.insert(id) {
                 continue;
             }
-            let made = optimised(before, id)?;
+            let made = optimised(before, id, &self.interrupt)?;
             // What was inlined is not called any more, but what stayed a call is.
             pending.extend(callees(&made));
             after.functions[id.0 as usize] = made;
@@ -191,7 +203,11 @@ pub fn callees(function: &Function) -> BTreeSet<FuncId> {
 const INLINE_LIMIT: usize = 60;
 
 /// One function after all passes that make it fast.
-fn optimised(module: &Module, id: FuncId) -> Result<Function, Diagnostic> {
+fn optimised(module: &Module, id: FuncId, interrupt: &AtomicBool) -> Result<Function, Diagnostic> {
+    let checked = |module: &Module, function: &Function, pass: &str| match interrupt.load(Ordering::Relaxed) {
+        true => Err(internal("it was stopped")),
+        false => checked(module, function, pass),
+    };
     let mut function = module.function(id).clone();
     inline::inline(module, Some(id), &mut function, inline::Which::Small(INLINE_LIMIT));
     checked(module, &function, "inline")?;

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::error::{Error, Result, code};
 use super::tensor::{Aligned, Buffer, Dim, Element, Tensor, checked_count};
+use super::value::room;
 use crate::base::axis::Axis;
 
 /// Columns that one task adds up.
@@ -16,9 +17,12 @@ const COLUMNS: usize = 1024;
 /// result is f64, over `group` and the other axes of `t`.
 pub fn group_sum(t: &Tensor, axis: Axis, group: Axis, ids: &Tensor, n: i64) -> Result<Tensor> {
     let n = usize::try_from(n).map_err(|_| Error::new(code::ARGUMENT, format!("`group_sum` over {n} groups")))?;
-    let members = Members::new(ids, axis, t.len(axis)?, n)?;
     let mut axes = vec![(group, n)];
     axes.extend(t.shape().into_iter().filter(|&(it, _)| it != axis));
+    // The sums, and where the members of each group begin.
+    let bytes = checked_count(&axes)?.saturating_add(n).saturating_mul(size_of::<f64>());
+    room(bytes, "the sums of groups")?;
+    let members = Members::new(ids, axis, t.len(axis)?, n)?;
     let mut sums = Aligned::<f64>::zeros(checked_count(&axes)?);
     let others: Vec<Axis> = axes[1..].iter().map(|&(it, _)| it).collect();
     add_members(t, axis, &others, &members, &mut sums)?;

@@ -63,9 +63,21 @@ mod linux {
 
     use super::Fence;
 
-    /// What the system is asked about while a program runs: processors, memory, and this process itself.
-    const SYSTEM: &[&str] =
-        &["/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system", "/sys/fs/cgroup", "/dev/urandom"];
+    /// What the system is asked about while a program runs: processors and memory. Of this process not the whole folder,
+    /// in which its environment lies.
+    const SYSTEM: &[&str] = &[
+        "/proc/self/status",
+        "/proc/self/statm",
+        "/proc/self/stat",
+        "/proc/self/maps",
+        "/proc/self/cgroup",
+        "/proc/self/mountinfo",
+        "/proc/cpuinfo",
+        "/proc/meminfo",
+        "/sys/devices/system",
+        "/sys/fs/cgroup",
+        "/dev/urandom",
+    ];
     /// Written to or read from as streams.
     const STREAMS: &[&str] = &["/dev/null", "/dev/tty"];
 

@@ -37,8 +37,26 @@ impl OutputFolder {
                 .help("name a file relative to the output folder, such as `\"codes.npy\"`"));
         }
         let target = self.root.join(relative);
+        if let Some(place) = self.way_out(relative) {
+            return Err(Error::new(
+                code::FILE,
+                format!("cannot write `{}`: it lies outside the output folder", target.display()),
+            )
+            .note("found", format!("`{}` is a link to another folder", place.display()))
+            .help("remove the link, or choose another folder with --out"));
+        }
         write_atomically(&target, bytes).map_err(|error| fault(&target, &error))?;
         Ok(Written { path: target.display().to_string(), bytes: bytes.len() as u64, sha256: sha256(bytes) })
+    }
+
+    /// The first folder on the way to a file that is a link and leads out. A link at the end is no way: it is replaced.
+    fn way_out(&self, relative: &Path) -> Option<PathBuf> {
+        let root = self.root.canonicalize().ok()?;
+        let mut folders: Vec<&Path> =
+            relative.ancestors().skip(1).filter(|part| !part.as_os_str().is_empty()).collect();
+        folders.reverse();
+        let leads_out = |folder: &PathBuf| folder.canonicalize().is_ok_and(|full| !full.starts_with(&root));
+        folders.into_iter().map(|folder| self.root.join(folder)).find(leads_out)
     }
 }
 

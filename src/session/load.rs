@@ -182,6 +182,10 @@ impl Loader for DiskLoader {
 
     fn neighbour(&mut self, from: &str, path: &str) -> Result<(String, String), String> {
         let (name, home) = self.resolve(from, path)?;
+        // A pipe would be waited for, and a device might never end.
+        if fs::metadata(&home.file).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+            return Err("it is not a file".to_string());
+        }
         let text = read_text(&home.file)?;
         self.known.insert(name.clone(), home);
         Ok((name, text))

@@ -150,6 +150,8 @@ impl Session {
         if let Some(note) = note {
             ctx.world.note(&note);
         }
+        let mut checker = Checker::new(loader, options);
+        checker.heed(output.interrupt.clone());
         ctx.interrupt = output.interrupt;
         ctx.reached = reached;
         ctx.reach = reach(&settings);
@@ -161,11 +163,11 @@ impl Session {
         ctx.folder = settings.folder.clone();
         ctx.profile = settings.profile.then(Default::default);
         Session {
-            checker: Checker::new(loader, options),
+            checker,
             engine: settings.engine.start(),
             settings,
             journal: output.journal,
-            passes: Passes::new(),
+            passes: Passes::heeding(ctx.interrupt.clone()),
             ready: Module::default(),
             globals: Vec::new(),
             memory,
@@ -224,12 +226,17 @@ impl Session {
         mut compile: impl FnMut(&mut Session, FuncId) -> Result<(), Diagnostic>,
     ) -> Result<Vec<Unit>, Failure> {
         self.file = file;
-        let units = self.checker.check_program(file, program).map_err(Failure::Check)?;
+        let checked = self.checker.check_program(file, program);
+        let units = checked.map_err(|faults| self.stopped().unwrap_or(Failure::Check(faults)))?;
         for input in &self.checker.inputs {
             self.journal.lock().reads(&self.settings.folder.join(&input.path));
         }
         let mut faults = Vec::new();
         for unit in &units {
+            if let Some(stopped) = self.stopped() {
+                self.checker.forget_last_entry();
+                return Err(stopped);
+            }
             if let Err(diagnostic) = compile(self, unit.func) {
                 faults.push(diagnostic);
             }
@@ -238,7 +245,15 @@ impl Session {
             return Ok(units);
         }
         self.checker.forget_last_entry();
-        Err(Failure::Check(faults))
+        Err(self.stopped().unwrap_or(Failure::Check(faults)))
+    }
+
+    /// Why the program is not to be read on, if it is not: a program can be as long to compile as to run.
+    fn stopped(&self) -> Option<Failure> {
+        let error = self.ctx.check_interrupt().err()?;
+        let interrupted = error.code == code::INTERRUPTED;
+        let shown = Box::new(super::fault::plain(error));
+        Some(if interrupted { Failure::Interrupted(shown) } else { Failure::Run(shown) })
     }
 
     /// Gradients, and loops that tell how far they came.
@@ -295,6 +310,7 @@ impl Session {
         self.memory.begin_program(&folder, name);
         let mut run = |(number, unit): (usize, &Unit)| {
             let outcome = self.run_unit(unit)?;
+            self.said_everything(unit)?;
             if let Some(readers) = &readers {
                 self.release_after(readers, number);
             }
@@ -303,6 +319,14 @@ impl Session {
         let outcomes = units.iter().enumerate().map(&mut run).collect();
         self.memory.end_program();
         outcomes
+    }
+
+    /// An error if the last thing that an item said was too much to be shown: it had no next step to stop at.
+    fn said_everything(&self, unit: &Unit) -> Result<(), Failure> {
+        match self.ctx.reached.get() {
+            Some(error) => Err(failure(Fault::new(error, unit.span), unit.span, &self.checker.sources)),
+            None => Ok(()),
+        }
     }
 
     /// Runs an item, unless its results are known.

@@ -222,6 +222,23 @@ pub(in crate::check) fn too_deep(span: Span) -> D {
     D::error("E004", span, "calls or expressions nest too deep here")
 }
 
+pub(in crate::check) fn too_large(span: Span, function: Option<&str>, found: &str) -> D {
+    let what = function.map_or("the program".to_string(), |name| format!("`{name}`"));
+    D::error("E004", span, format!("{what} becomes too large to compile"))
+        .note("found", format!("{found}, with every call put in place"))
+        .help("functions that call each other twice double at each step: keep a result in a variable and use it again")
+}
+
+pub(in crate::check) fn too_many_parts(span: Span, most: usize) -> D {
+    D::error("E004", span, format!("this has more than {most} parts"))
+        .help("a record that holds another twice has twice its parts; a list or an axis holds many alike")
+}
+
+pub(in crate::check) fn type_in_itself(span: Span, name: &str) -> D {
+    D::error("E004", span, format!("the type `{name}` holds itself, so no value of it can end"))
+        .help("keep the parts in a list of their own, and their relations as numbers")
+}
+
 pub(in crate::check) fn unknown_builtin(span: Span, name: &str) -> D {
     D::error("E010", span, format!("the runtime has no builtin `{name}`"))
 }

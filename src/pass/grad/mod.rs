@@ -16,7 +16,7 @@ mod tests;
 use super::attend::{self, SLOPES};
 use super::build::{Builder, internal};
 use super::copy::{Copier, Names};
-use super::inline::{Which, inline};
+use super::inline::{LARGEST_WHOLE, Which, inline};
 use super::simplify::dead;
 use super::{Derivatives, Vjps, returns};
 use crate::base::axis::Axis;
@@ -38,6 +38,11 @@ pub fn gradient(
 ) -> Result<Function, Diagnostic> {
     let mut function = module.function(func).clone();
     inline(module, Some(func), &mut function, Which::All);
+    if function.locals.len() > LARGEST_WHOLE {
+        return Err(Diagnostic::error("E004", span, format!("the gradient of `{}` becomes too large", function.name))
+            .note("found", format!("more than {LARGEST_WHOLE} values in the function, with every call put in place"))
+            .help("gradients of gradients, and functions that call each other twice, grow at each step"));
+    }
     if !returns::structure(&mut function) {
         return Err(Diagnostic::error("E061", span, format!("`{}` has no gradient", function.name))
             .note("found", "a `return` inside a loop, or one that only some ways through a branch take")

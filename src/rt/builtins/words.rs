@@ -35,6 +35,10 @@ fn str_eq(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
 /// format(; value, format) -> str
 fn format(_: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("format", values, 2)?;
+    if let Value::Tensor(tensor) = args.value(0) {
+        // All of it is looked at in 64 bits, for its least, its mean and its largest.
+        room(tensor.elements().saturating_mul(2 * size_of::<f64>()), "a look at a tensor")?;
+    }
     text(&format_value(args.value(0), args.str(1)?)?)
 }
 

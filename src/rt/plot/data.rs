@@ -3,7 +3,7 @@
 use super::super::error::{Error, Result, code};
 use super::super::format::{range, significant};
 use super::super::tensor::{Dim, Origin, Tensor, size_mismatch};
-use super::super::value::Value;
+use super::super::value::{Value, room};
 use super::fields::{Fields, Kind, fault};
 use super::{Figure, Grid, Marks, Series};
 use crate::base::axis::Axis;
@@ -13,7 +13,17 @@ const MAX_SERIES: usize = 100;
 /// More bars than this are thinner than a pixel.
 const MAX_BARS: usize = 2000;
 
+/// More marks than this are more than a page has points; a browser would not open them.
+const MAX_MARKS: usize = 500_000;
+
 pub fn figure(fields: &Fields) -> Result<Figure> {
+    let marks = marks(fields.y);
+    if marks > MAX_MARKS && fields.kind != Kind::Histogram {
+        return Err(fault(format!("a plot of {marks} numbers cannot be read; {MAX_MARKS} is the limit"))
+            .help("draw some of them, or a histogram"));
+    }
+    // A histogram looks at its numbers in 64 bits, and sorts out where they belong.
+    room(marks.saturating_mul(2 * size_of::<f64>()), "the numbers of a plot")?;
     let mut figure = Figure {
         title: fields.title.clone(),
         xlabel: fields.xlabel.clone().unwrap_or_else(|| match fields.x {
@@ -39,6 +49,15 @@ pub fn figure(fields: &Fields) -> Result<Figure> {
         }
     };
     Ok(figure)
+}
+
+/// How many numbers a value holds.
+fn marks(y: &Value) -> usize {
+    match y {
+        Value::Tensor(tensor) => tensor.elements(),
+        Value::List(items) => items.iter().map(marks).fold(0, usize::saturating_add),
+        _ => 1,
+    }
 }
 
 /// The points of lines, bars and scatter plots.
