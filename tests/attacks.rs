@@ -31,8 +31,8 @@ const SPARE_KIB: u64 = 160 << 10;
 const SPARE_TIME: Duration = Duration::from_secs(7);
 /// Waiting for others on a busy machine is no fault; a process that waits for ever is.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// Longer messages are read by nobody.
-const LONGEST_MESSAGE: usize = 4000;
+/// Longer messages are read by nobody; a path is shown whole, and may be as long as the program says.
+const LONGEST_MESSAGE: usize = 8000;
 
 /// Reads what a file of a model says of itself, and its first tensor.
 const READER: &str = "
@@ -269,14 +269,20 @@ fn span(text: &str) -> Duration {
 /// The message as it is kept: without names of temporary folders, and without numbers that depend on the machine.
 fn kept(told: &str, scene: &Scene) -> String {
     let text = told.replace(&scene.root.path().display().to_string(), "DIR");
-    if !text.starts_with("error[R010]") {
-        return text;
-    }
+    let memory = text.starts_with("error[R010]");
     let number = |word: &str| word.chars().next().is_some_and(|first| first.is_ascii_digit());
-    let line =
-        |line: &str| line.split(' ').map(|word| if number(word) { "N" } else { word }).collect::<Vec<_>>().join(" ");
-    let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
-    format!("{}\n{rest}", line(first))
+    let process = |word: &str| match word.split_once("/proc/") {
+        Some((before, after)) if number(after) => {
+            format!("{before}/proc/N{}", after.trim_start_matches(|digit: char| digit.is_ascii_digit()))
+        }
+        _ => word.to_string(),
+    };
+    let plain = |word: &str| if memory && number(word) { "N".to_string() } else { process(word) };
+    let line = |line: &str| match line.contains('|') {
+        true => line.to_string(),
+        false => line.split(' ').map(plain).collect::<Vec<_>>().join(" "),
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether an error is one of those wanted, with the exit code that belongs to it.
