@@ -242,6 +242,7 @@ impl Prompt {
     fn calm(&self) {
         self.session.memory.stop.soon.store(false, Ordering::Relaxed);
         self.session.ctx.interrupt.store(false, Ordering::Relaxed);
+        self.session.ctx.reached.clear();
     }
 
     fn run_units(&mut self, units: &[Unit], entry: &mut Entry) -> bool {
