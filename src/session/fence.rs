@@ -217,7 +217,7 @@ mod tests {
         fs::write(path("secret"), b"secret").unwrap();
         let fence = Fence { read: vec![path("in")], write: vec![path("out")], tidy: Vec::new() };
         let denied = |error: std::io::Error| error.kind() == ErrorKind::PermissionDenied;
-        let inside = move || {
+        let inside = || {
             let enforced = raise(&fence);
             if enforced.files {
                 assert_eq!(fs::read(path("in/data")).unwrap(), b"data");
@@ -236,7 +236,7 @@ mod tests {
             }
             enforced
         };
-        let enforced = std::thread::spawn(inside).join().unwrap();
+        let enforced = std::thread::scope(|scope| scope.spawn(inside).join().unwrap());
         // A kernel without them is told by `locus info`; the machines that test this have both.
         assert!(enforced.files && enforced.calls, "{}", enforced.shown());
     }

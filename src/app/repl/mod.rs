@@ -24,6 +24,7 @@ use crate::base::span::FileId;
 use crate::check::{Unit, UnitKind};
 use crate::ir::Effect;
 use crate::rt::ctx;
+use crate::rt::reach::Reach;
 use crate::session::load::read_script;
 use crate::session::prompt::{Entry, Log, begins_experiment};
 use crate::session::world::Show;
@@ -126,6 +127,7 @@ impl Prompt {
     fn new(common: &Common, remember: Remember, handles: Handles, show: Show) -> Prompt {
         let mut session = session_with(common, Path::new("."), How::plain(show, remember), &handles);
         session.checker.keep_steps = true;
+        session.ctx.reach = Reach::everywhere();
         Prompt {
             session,
             common: common.clone(),
@@ -195,9 +197,21 @@ impl Prompt {
 
     /// Runs an accepted entry again; true if it went as before.
     fn again(&mut self, entry: &Entry) -> bool {
-        self.session.ctx.folder = entry.folder.clone();
-        let good = self.run_entry(Entry::new(&entry.name, &entry.kept(), &entry.folder));
+        self.run_in(&entry.folder, Entry::new(&entry.name, &entry.kept(), &entry.folder))
+    }
+
+    /// Runs an entry whose paths are relative to `folder`. A person reads what the person types; a file that is loaded may
+    /// be a stranger's, and is held to its folder.
+    fn run_in(&mut self, folder: &Path, entry: Entry) -> bool {
+        let typed = entry.name.starts_with('<');
+        self.session.ctx.folder = folder.to_path_buf();
+        if !typed {
+            let places = std::iter::once(folder).chain(self.common.read.iter().map(PathBuf::as_path));
+            self.session.ctx.reach = Reach::below(places);
+        }
+        let good = self.run_entry(entry);
         self.session.ctx.folder = PathBuf::from(".");
+        self.session.ctx.reach = Reach::everywhere();
         good
     }
 
@@ -207,9 +221,10 @@ impl Prompt {
             self.refuse("an experiment header sets the seed of everything, so it can only be entered first");
             return false;
         }
-        let good = match self.session.prepare(&entry.name, &entry.text) {
+        let clock = self.session.clock();
+        let good = match clock.and_then(|clock| Ok((clock, self.session.prepare(&entry.name, &entry.text)?))) {
             Err(failure) => self.fail(&failure),
-            Ok(units) => {
+            Ok((_clock, units)) => {
                 report_all(&std::mem::take(&mut self.session.checker.warnings), self.session.sources());
                 let stale = self.log.made_with_old(&entry);
                 let good = self.run_units(&units, &mut entry);
@@ -327,9 +342,8 @@ impl Prompt {
             report_plain(&diagnostic);
             REFUSED
         })?;
-        self.session.ctx.folder = script.folder();
-        let good = self.run_entry(Entry::new(&script.name, &script.text, &script.folder()));
-        self.session.ctx.folder = PathBuf::from(".");
+        let folder = script.folder();
+        let good = self.run_in(&folder, Entry::new(&script.name, &script.text, &folder));
         if good { Ok(()) } else { Err(FAILED) }
     }
 
