@@ -129,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_calls_itself_means_what_its_names_mean_now() {
+    fn a_function_that_calls_itself_keeps_the_values_that_it_read() {
         let world = BufferWorld::default();
         let mut session = session(&world);
         enter(&mut session, "let w = 2.0 * 3.0\nfn f(n: int) -> float { if n == 0 { w } else { f(n - 1) } }");
         enter(&mut session, "let w = 1.0 + 0.0");
         enter(&mut session, "print(\"{f(2)}\")");
         enter(&mut session, "fn f(n: int) -> float { if n == 0 { 9.0 } else { f(n - 1) } }\nprint(\"{f(2)}\")");
-        assert_eq!(world.text(), "1.0\n9.0\n");
+        assert_eq!(world.text(), "6.0\n9.0\n");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub fn format(file: FileId, text: &str) -> Result<String, Vec<Diagnostic>> {
     if !errors.is_empty() {
         return Err(errors);
     }
-    let laid_out = lay_out(text);
+    let laid_out = settled(text);
     if same_tree(text, &laid_out) && comments(text) == comments(&laid_out) {
         return Ok(laid_out);
     }
@@ -32,6 +32,21 @@ pub fn format(file: FileId, text: &str) -> Result<String, Vec<Diagnostic>> {
         .note("note", "this is a fault of locus and not of your program")
         .help("please report it with the program that caused it");
     Err(vec![fault])
+}
+
+/// The layout of a text that is its own layout. Columns are chosen by the rows that an author lined up, and a row that
+/// was moved in the first pass is not of them any more; so a second pass may move a little again.
+fn settled(text: &str) -> String {
+    const PASSES: usize = 5;
+    let mut laid_out = lay_out(text);
+    for _ in 0..PASSES {
+        let again = lay_out(&laid_out);
+        if again == laid_out {
+            break;
+        }
+        laid_out = again;
+    }
+    laid_out
 }
 
 fn lay_out(text: &str) -> String {
