@@ -6,6 +6,8 @@
 //! (`UPDATE=1` rewrites it). What is too long for a file is made by `common/long.rs`, hostile models by
 //! `common/broken.rs`. Each program runs in `program`, beside a folder `outside` with a secret.
 
+// Not all of it is used here.
+#[allow(dead_code)]
 #[path = "common/broken.rs"]
 mod broken;
 #[path = "common/long.rs"]
