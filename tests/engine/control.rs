@@ -314,7 +314,8 @@ fn dumps_say_what_the_sites_do() {
     let mut module = Module::default();
     let fib = fib(&mut module);
     let clif = locus::jit::dump(&module, fib, false).unwrap();
-    assert!(clif.contains("; site 1 at 5: too deep") && clif.contains("is locus_execute"), "{clif}");
+    assert!(clif.contains("; site 1 at 5: interrupt") && clif.contains("; site 2 at 5: too deep"), "{clif}");
+    assert!(clif.contains("is locus_execute"), "{clif}");
     assert!(clif.contains("ssub_overflow"), "{clif}");
     assert_eq!(clif, locus::jit::dump(&module, fib, false).unwrap());
     assert!(locus::jit::dump(&module, fib, true).unwrap().contains("block0:"));
