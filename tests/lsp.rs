@@ -247,8 +247,10 @@ fn a_request_that_is_called_off_while_it_waits_is_answered_so() {
     client.open(&uri, START);
     client.problems(&uri, 1);
     let at = json!({ "textDocument": { "uri": uri }, "position": { "line": 6, "character": 4 } });
-    let change = json!({ "textDocument": { "uri": uri, "version": 2 }, "contentChanges": [{ "text": START }] });
-    // In one piece, so that the last message is there while the first is worked on.
+    // Long enough that the last message is there while the first is worked on.
+    let more: String = (0..2000).map(|n| format!("let more_{n} = {n}.0 + y[d: 0]\n")).collect();
+    let text = format!("{START}\n{more}");
+    let change = json!({ "textDocument": { "uri": uri, "version": 2 }, "contentChanges": [{ "text": text }] });
     client.send_together(&[
         json!({ "method": "textDocument/didChange", "params": change }),
         json!({ "id": 900, "method": "textDocument/hover", "params": at }),
