@@ -1,11 +1,18 @@
 //! What is fuzzed: each target takes any bytes at all and must neither panic, nor take long, nor take much memory. The
 //! fuzzer and `tests/corpora.rs` call the same functions, so that whatever was found once is tried in every test.
 
+#[path = "archives.rs"]
+mod archives;
+#[allow(dead_code)]
+#[path = "../tests/syntax/show.rs"]
+mod show;
+
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use locus::base::axis::Axis;
 use locus::base::diag::Diagnostic;
@@ -16,8 +23,8 @@ use locus::rt::corpus::{self, Document, Wanted};
 use locus::rt::error::{Error, Result, code};
 use locus::rt::files::{self, FileHandle};
 use locus::session::world::BufferWorld;
-use locus::session::{Output, Session, Settings, embedded};
-use locus::syntax::{parse, scan};
+use locus::session::{Output, Session, Settings, bundle, embedded};
+use locus::syntax::{format, parse, scan};
 
 /// A target, by the name of its folder in `fuzz/corpus`.
 pub type Target = (&'static str, fn(&[u8]));
@@ -25,6 +32,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("parser", parser),
     ("checker", checker),
+    ("formatter", formatter),
     ("safetensors", model),
     ("npy", model),
     ("npz", model),
@@ -36,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     ("lines", lines),
     ("arrow", table),
     ("parquet", table),
+    ("bundle", archive),
 ];
 
 // ---- texts -----------------------------------------------------------------------------------------------------
@@ -92,6 +101,24 @@ fn checker(bytes: &[u8]) {
         let found: Vec<Diagnostic> = failure.diagnostics().into_iter().cloned().collect();
         told(&found, session.sources());
     }
+}
+
+/// A text that parses is laid out: the same tree, and once is enough. One that does not is refused with a message.
+fn formatter(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let mut sources = Sources::default();
+    let file = sources.add("fuzz.exp", text);
+    let (program, errors) = parse::parse_program(file, text);
+    let once = match format::format(file, text) {
+        Ok(once) => once,
+        Err(refused) => return told(&refused, &sources),
+    };
+    assert!(errors.is_empty(), "a text with errors was laid out:\n{text}");
+    let again = sources.add("once.exp", &once);
+    let (after, errors) = parse::parse_program(again, &once);
+    assert!(errors.is_empty(), "it no longer parses:\n{text}\n---\n{once}");
+    assert!(show::program(&after) == show::program(&program), "another tree:\n{text}\n---\n{once}");
+    assert_eq!(format::format(again, &once).as_deref(), Ok(once.as_str()), "once is not enough:\n{text}");
 }
 
 // ---- files -----------------------------------------------------------------------------------------------------
@@ -222,6 +249,26 @@ fn documents(bytes: &[u8], ways: &[(&str, &str, bool)]) {
                     break;
                 }
             }
+        }
+    });
+}
+
+/// A stranger's bundle: listed, unpacked and checked as `locus verify` does before anything of it runs. The bytes as they
+/// are, and then with the sums and the directory that they should have: chance never finds those.
+fn archive(bytes: &[u8]) {
+    bundled(bytes);
+    bundled(&archives::repaired(bytes));
+}
+
+fn bundled(bytes: &[u8]) {
+    with_file(bytes, |path| {
+        if judge(bundle::text(path)).is_none() {
+            return;
+        }
+        let unpacked = bundle::unpack(path, None, &AtomicBool::new(false)).expect("what can be listed can be unpacked");
+        drop((unpacked.missing(), judge(bundle::open_folder(&unpacked.root, &AtomicBool::new(false)))));
+        if let Err(found) = bundle::check(&unpacked.checked.manifest, &unpacked.root) {
+            assert!(found.iter().all(|one| one.code != code::INTERNAL), "{found:?}");
         }
     });
 }

@@ -2,6 +2,8 @@
 //! programs with blanks, line ends and comments put in at random, keep their trees and their IR, and what is laid out
 //! once stays. `UPDATE=1 cargo test --release --test fmt` writes the expected layouts anew.
 
+#[path = "common/generate/mod.rs"]
+mod generate;
 #[path = "fmt/loosen.rs"]
 mod loosen;
 #[allow(dead_code)]
@@ -16,6 +18,7 @@ use locus::session::{Output, Session, Settings};
 use locus::syntax::format::format;
 use locus::syntax::parse::parse_program;
 use loosen::{Random, loosen};
+use rayon::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output as Ran, Stdio};
@@ -194,6 +197,27 @@ fn any_layout_of_a_program_becomes_one_with_the_same_tree() {
         assert_eq!(notes(&found), notes(&loose), "{name}: a comment is lost\n{loose}\n---\n{found}");
     }
     assert!(disturbed * 4 > layouts, "only {disturbed} of {layouts} were disturbed by much");
+}
+
+/// Programs that nobody wrote, as they are and with their layouts disturbed: 100, or 10,000 under `LOCUS_FULL=1`.
+#[test]
+fn generated_programs_keep_their_ir() {
+    let programs = if is_full() { 10_000 } else { 100 };
+    let folder = root();
+    (0..programs).into_par_iter().for_each(|seed| {
+        let (name, text) = (format!("program {seed}"), generate::Program::from_seed(seed).text());
+        let before = ir(&folder, &text).unwrap_or_else(|| panic!("{name} does not check:\n{text}"));
+        let found = check(&name, &text);
+        assert!(ir(&folder, &found).as_ref() == Some(&before), "{name}: another IR\n{text}\n---\n{found}");
+        let loose = loosen(&text, &mut Random::new(seed));
+        let found = check(&name, &loose);
+        assert!(tree(&name, &found) == tree(&name, &text), "{name}: another tree\n{loose}\n---\n{found}");
+        // A third of them: to compile takes far longer than to lay out.
+        if seed % 3 == 0 {
+            assert!(ir(&folder, &found).as_ref() == Some(&before), "{name}: another IR\n{loose}\n---\n{found}");
+        }
+    });
+    println!("{programs} programs");
 }
 
 #[test]
