@@ -23,7 +23,7 @@ pub mod session;
 pub mod syntax;
 
 pub use embed::{
-    Arguments, Array, Bound, Diagnostic, Element, ElementType, Engine, Evaluated, Expectation, Failure, FailureKind,
-    File, HostResult, Interrupter, Label, Listener, NumericClass, Options, Place, Progress, Session, Transcript, Value,
-    process,
+    Arguments, Array, Bound, Diagnostic, Element, ElementType, Enforced, Engine, Evaluated, Expectation, Failure,
+    FailureKind, File, HostResult, Interrupter, Label, Listener, NumericClass, Options, Place, Progress, Session,
+    Transcript, Value, process,
 };

@@ -150,7 +150,8 @@ fn without_layout(line: &str) -> String {
     let Some((local, text)) = line.split_once(": str = \"") else { return format!("{line}\n") };
     let text = text.replace("\\r", "");
     let lines = text.split("\\n").map(|line| line.split('#').next().unwrap_or(line));
-    let text: String = lines.collect::<String>().chars().filter(|c| !c.is_whitespace() && *c != ',').collect();
+    let text: String =
+        lines.collect::<String>().chars().filter(|c| !c.is_whitespace() && ![',', ';'].contains(c)).collect();
     format!("{local}: {text}\n")
 }
 

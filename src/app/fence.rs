@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::bundle;
 use super::cli::{Command, Common};
 use crate::rt::chunked::store;
+use crate::rt::files::folder_of;
 use crate::session::fence::{Fence, raise};
 use crate::session::folder::Claim;
 use crate::session::remember::store::location;
@@ -18,7 +19,7 @@ pub fn around(command: &Command) -> Option<Claim> {
         Command::Run(args) => {
             claim = running(&mut fence, &args.shown.common, std::slice::from_ref(&args.shown.file), true);
             let file = args.profile.as_deref().filter(|file| *file != Path::new("-"));
-            fence.write.extend(file.map(folder_of));
+            fence.write.extend(file.map(|file| folder_of(file).to_path_buf()));
         }
         Command::Report(args) => {
             claim = running(&mut fence, &args.shown.common, std::slice::from_ref(&args.shown.file), true);
@@ -44,13 +45,13 @@ pub fn around(command: &Command) -> Option<Claim> {
         }
         Command::Bless(args) => {
             claim = running(&mut fence, &args.common, std::slice::from_ref(&args.file), args.remembered);
-            fence.write.push(folder_of(&args.file));
+            fence.write.push(folder_of(&args.file).to_path_buf());
         }
         Command::Plan(args) => {
-            fence.read.extend(args.read.iter().cloned().chain([folder_of(&args.file)]));
+            fence.read.extend(args.read.iter().cloned().chain([folder_of(&args.file).to_path_buf()]));
         }
-        Command::Check(args) => fence.read.extend(args.files.iter().map(|file| folder_of(file))),
-        Command::Dump(args) => fence.read.push(folder_of(&args.file)),
+        Command::Check(args) => fence.read.extend(args.files.iter().map(|file| folder_of(file).to_path_buf())),
+        Command::Dump(args) => fence.read.push(folder_of(&args.file).to_path_buf()),
         Command::Inspect { path } => fence.read.extend(with_blobs(path)),
         Command::Convert(args) => {
             fence.read.extend(with_blobs(&args.from));
@@ -77,7 +78,7 @@ pub fn around_bundle(root: &Path, common: &Common) {
 /// What a run may read and write: the folders of its programs, what `--read` says, the output folder, and the folder of
 /// remembered results and of the store.
 fn running(fence: &mut Fence, common: &Common, files: &[PathBuf], remembers: bool) -> Option<Claim> {
-    fence.read.extend(files.iter().map(|file| folder_of(file)));
+    fence.read.extend(files.iter().map(|file| folder_of(file).to_path_buf()));
     fence.read.extend(common.read.iter().flat_map(|place| with_blobs(place)));
     for own in location().filter(|_| remembers).into_iter().chain([store::folder()]) {
         // One that cannot be made is not used, and whoever needs it says so.
@@ -90,17 +91,10 @@ fn running(fence: &mut Fence, common: &Common, files: &[PathBuf], remembers: boo
     claim
 }
 
-fn folder_of(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
-}
-
 fn made_folder_of(file: &Path) -> PathBuf {
     let folder = folder_of(file);
-    let _ = fs::create_dir_all(&folder);
-    folder
+    let _ = fs::create_dir_all(folder);
+    folder.to_path_buf()
 }
 
 /// The place, and where a snapshot of a Hugging Face cache keeps its bytes.

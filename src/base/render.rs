@@ -6,6 +6,7 @@
 use super::diag::{Diagnostic, Label, Severity};
 use super::span::{FileId, Sources, Span};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Lines wider than this are cut around the labels.
@@ -17,9 +18,12 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(&diagnostic.message).id(diagnostic.code);
+    let message = shortened(&diagnostic.message);
+    let title = level.primary_title(message.as_ref()).id(diagnostic.code);
     let mut group = Group::with_title(title);
-    for file in files(diagnostic, sources) {
+    let files = files(diagnostic, sources);
+    let placed = !files.is_empty();
+    for file in files {
         group = group.element(snippet(diagnostic, sources, file));
     }
     for line in note_lines(&diagnostic.notes) {
@@ -29,9 +33,40 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String
         group = group.element(Level::HELP.message(help));
     }
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let mut text = renderer.term_width(WIDTH).render(&[group]);
-    text.push('\n');
-    text
+    tidied(&renderer.term_width(WIDTH).render(&[group]), placed)
+}
+
+/// A message may quote what a program made, which has no end.
+const LONGEST_MESSAGE: usize = 2_000;
+
+fn shortened(message: &str) -> Cow<'_, str> {
+    let Some((at, _)) = message.char_indices().nth(LONGEST_MESSAGE) else { return message.into() };
+    format!("{}... ({} letters in all)", &message[..at], message.chars().count()).into()
+}
+
+/// The renderer draws a line for a text even where none is shown, and lets through the control characters behind ASCII, one of
+/// which begins the commands of a terminal.
+fn tidied(text: &str, placed: bool) -> String {
+    let is_bar = |line: &str| strip(line).trim() == "|";
+    let bar = text.lines().position(is_bar).filter(|_| !placed);
+    let lines = text.lines().enumerate().filter(|(number, _)| Some(*number) != bar);
+    let mut tidy: String = lines.flat_map(|(_, line)| [line, "\n"]).collect();
+    if tidy.contains(is_high_control) {
+        tidy = tidy.replace(is_high_control, "\u{fffd}");
+    }
+    tidy
+}
+
+fn is_high_control(letter: char) -> bool {
+    ('\u{80}'..='\u{9f}').contains(&letter)
+}
+
+/// A line without what colors it: `\x1b[`, numbers, `m`.
+fn strip(line: &str) -> String {
+    let mut parts = line.split("\x1b[");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
+    std::iter::once(first).chain(rest).collect()
 }
 
 /// Several messages, a blank line between them.
@@ -98,6 +133,23 @@ mod tests {
         let text = "let a = 1\nlet flat = acts |> mean[batch, pos]\nlet v = flat |> var[pos]\n";
         let file = sources.add("demo.exp", text);
         (sources, file)
+    }
+
+    #[test]
+    fn a_message_without_a_place_has_no_empty_line_of_text() {
+        let help = Diagnostic::plain("E043", "cannot read `z.exp`").help("scripts there: a.exp");
+        let text = render(&help, &Sources::default(), false);
+        assert_eq!(text, "error[E043]: cannot read `z.exp`\n = help: scripts there: a.exp\n");
+        let colored = render(&help, &Sources::default(), true);
+        assert_eq!(colored.lines().map(|line| strip(line) + "\n").collect::<String>(), text);
+    }
+
+    #[test]
+    fn what_a_program_made_is_shown_without_harm() {
+        let long = render(&Diagnostic::plain("R011", "a".repeat(5_000)), &Sources::default(), false);
+        assert!(long.len() < 2_100 && long.contains("(5000 letters in all)"), "{}", long.len());
+        let sly = render(&Diagnostic::plain("R008", "there is no `a\u{9b}2Jb`"), &Sources::default(), false);
+        assert_eq!(sly, "error[R008]: there is no `a\u{fffd}2Jb`\n");
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Checker {
                 let ty = fields[place].1.ty();
                 fields[place].1 = match val {
                     Val::Fn(_) => val,
-                    val => self.conform(val, &ty, span, "a field keeps its type"),
+                    val => self.conform(val, &ty, span, &"a field keeps its type"),
                 };
                 self.store(value, Val::record(fields), span);
             }
@@ -145,7 +145,7 @@ impl Checker {
         let ty = var.val.ty();
         let val = match (&ty, val.ty()) {
             (Type::List(open), Type::List(_)) if **open == Type::Error => val,
-            _ => self.conform(val, &ty, span, "a variable keeps its type"),
+            _ => self.conform(val, &ty, span, &"a variable keeps its type"),
         };
         let val = self.materialize(&val, span);
         self.frame().vars[place].val = val;
@@ -178,7 +178,7 @@ impl Checker {
             at.push(found);
             args.push(self.id(&index, value.span));
         }
-        let val = self.conform(val, &Type::Tensor(elem, rest), span, "the part that is replaced");
+        let val = self.conform(val, &Type::Tensor(elem, rest), span, &"the part that is replaced");
         args.push(self.id(&val, span));
         Some(self.emit(Op::Builtin { name: "set_index", axes: at, args }, old.ty(), span))
     }

@@ -122,7 +122,7 @@ impl Checker {
         let mut val = self.expr(value);
         if let Some(ty) = ty {
             let ty = self.resolve_type(ty);
-            val = self.conform(val, &ty, value.span, "the type that this `let` states");
+            val = self.conform(val, &ty, value.span, &"the type that this `let` states");
         }
         if mutable {
             val = self.materialize(&val, value.span);
@@ -158,7 +158,7 @@ impl Checker {
             return;
         };
         let val = value.map_or(Val::Unit, |value| self.expr(value));
-        let val = self.conform(val, &result, span, "the result that the function states");
+        let val = self.conform(val, &result, span, &"the result that the function states");
         let ids = self.ids(&val.leaves(), span);
         self.push_stmt(Vec::new(), Op::Return(ids), span);
     }

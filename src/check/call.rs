@@ -1,5 +1,6 @@
 //! Calls: binding arguments, solving generic parameters, inlining bodies.
 
+use super::believe::Belief;
 use super::functions::{GenericKind, Instance, Signature, returns_in_loop};
 use super::modules::ModId;
 use super::names::{Frame, Generics};
@@ -98,7 +99,7 @@ impl Checker {
                 (None, None) => (Val::Error, span),
             };
             let val = match ty {
-                Some(ty) => self.conform(val, &ty, at, &format!("the parameter `{}`", param.name.name)),
+                Some(ty) => self.conform(val, &ty, at, &format_args!("the parameter `{}`", param.name.name)),
                 None => val,
             };
             self.bind(&param.name.name, val, false, param.name.span);
@@ -258,15 +259,21 @@ impl Checker {
         let val = if recursive || returns_in_loop(body) {
             self.call_instance(module, item, signature, result.clone(), body, span)
         } else {
-            self.active_push(item);
-            let val = self.sequence(&body.stmts, &[]);
-            self.active_pop();
-            val
+            match self.believed(module, item, result.as_ref(), span) {
+                Belief::Yields(val) => val,
+                Belief::Unknown(asked) => {
+                    self.active_push(item);
+                    let val = self.sequence(&body.stmts, &[]);
+                    self.active_pop();
+                    self.believe(asked, &val);
+                    val
+                }
+            }
         };
         let val = match &result {
             Some(ty) => {
                 let at = body.stmts.last().map_or(item.name.span, |last| last.span);
-                self.conform(val, ty, at, &format!("the result of `{}`", item.name.name))
+                self.conform(val, ty, at, &format_args!("the result of `{}`", item.name.name))
             }
             None => val,
         };
@@ -284,7 +291,7 @@ impl Checker {
             (Val::Lit(Lit::Float(_)), ty) if *ty == Type::FLOAT => val,
             (Val::Lit(Lit::Bool(_)), ty) if *ty == Type::BOOL => val,
             (Val::Lit(Lit::Str(_)), Type::Str) => val,
-            _ => self.conform(val, ty, at, &format!("the parameter `{param}` of `{function}`")),
+            _ => self.conform(val, ty, at, &format_args!("the parameter `{param}` of `{function}`")),
         }
     }
 
@@ -366,7 +373,7 @@ impl Checker {
         let val = self.sequence(&body.stmts, &[]);
         self.active_pop();
         (self.capture, self.swapping) = (saved, swapping);
-        let val = self.conform(val, &result, body.span, &format!("the result of `{}`", item.name.name));
+        let val = self.conform(val, &result, body.span, &format_args!("the result of `{}`", item.name.name));
         self.frames.pop();
         let leaves = val.leaves();
         let ids = self.ids(&leaves, body.span);

@@ -15,14 +15,14 @@ pub(super) type Branch = (Block, Val);
 impl Checker {
     pub(super) fn condition(&mut self, test: &Expr) -> Val {
         let val = self.expr(test);
-        self.conform(val, &Type::BOOL, test.span, "a condition").clone()
+        self.conform(val, &Type::BOOL, test.span, &"a condition").clone()
     }
 
     pub(super) fn if_expr(&mut self, test: &Expr, then: &ast::Block, other: Option<&Expr>, span: Span) -> Val {
         let raw = self.expr(test);
         let cond = match raw {
             Val::Lit(Lit::Bool(_)) => raw,
-            raw => self.conform(raw, &Type::BOOL, test.span, "a condition"),
+            raw => self.conform(raw, &Type::BOOL, test.span, &"a condition"),
         };
         self.branch(
             &cond,
@@ -427,7 +427,7 @@ impl Checker {
                 param = self.with_type(&param, &ty);
                 init = self.with_type(&init, &ty);
             }
-            let next = self.conform(next.clone(), &param.ty(), span, "a variable keeps its type from round to round");
+            let next = self.conform(next.clone(), &param.ty(), span, &"a variable keeps its type from round to round");
             let leaves = next.leaves();
             results.extend(self.ids(&leaves, span));
             settled.push((param, init));

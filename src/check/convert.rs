@@ -5,14 +5,15 @@ use super::{Checker, messages};
 use crate::base::ops::ScalarOp;
 use crate::base::span::Span;
 use crate::ir::{Const, Elem, LocalId, Op, Type};
+use std::fmt::Display;
 
 impl Checker {
     /// `val` as a value of type `ty`, or one error that says what was needed for `what`.
-    pub(super) fn conform(&mut self, val: Val, ty: &Type, span: Span, what: &str) -> Val {
+    pub(super) fn conform(&mut self, val: Val, ty: &Type, span: Span, what: &dyn Display) -> Val {
         match self.try_conform(&val, ty, span) {
             Some(val) => val,
             None => {
-                self.error(messages::mismatch(span, what, &val.ty(), ty));
+                self.error(messages::mismatch(span, &what.to_string(), &val.ty(), ty));
                 Val::Error
             }
         }
@@ -116,13 +117,13 @@ impl Checker {
     pub(super) fn int_value(&mut self, val: &Val, span: Span, what: &str) -> LocalId {
         let conformed = match val.ty() {
             Type::Tensor(Elem::Index(_), axes) if axes.is_empty() => val.clone(),
-            _ => self.conform(val.clone(), &Type::INT, span, what),
+            _ => self.conform(val.clone(), &Type::INT, span, &what),
         };
         self.id(&conformed, span)
     }
 
     /// A float scalar (f64).
     pub(super) fn float_value(&mut self, val: &Val, span: Span, what: &str) -> Val {
-        self.conform(val.clone(), &Type::FLOAT, span, what)
+        self.conform(val.clone(), &Type::FLOAT, span, &what)
     }
 }

@@ -206,7 +206,7 @@ impl Checker {
             let wanted = self.float_value(&wanted, value.span, "what it is compared with");
             return Some((found, wanted));
         }
-        let wanted = self.conform(wanted, &ty, value.span, "both sides of an expectation have one type");
+        let wanted = self.conform(wanted, &ty, value.span, &"both sides of an expectation have one type");
         let found = self.materialize(&found, span);
         Some((found, wanted))
     }

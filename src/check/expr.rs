@@ -128,7 +128,7 @@ impl Checker {
             return self.binary(op, (first, left.span), (second, right.span), op_span);
         }
         let block = self.close_block(Vec::new());
-        let first = self.conform(first, &Type::BOOL, left.span, "a condition");
+        let first = self.conform(first, &Type::BOOL, left.span, &"a condition");
         let short = Val::Lit(Lit::Bool(op == BinaryOp::Or));
         let (then, other) =
             if op == BinaryOp::And { ((block, second), just(short)) } else { (just(short), (block, second)) };
@@ -275,7 +275,7 @@ impl Checker {
         };
         let mut ids = Vec::new();
         for (val, at) in vals {
-            let val = self.conform(val, &ty, at, "every item of a list has one type");
+            let val = self.conform(val, &ty, at, &"every item of a list has one type");
             ids.push(self.pack(&val, at));
         }
         let made = self.emit(Op::MakeList(ids), Type::List(Box::new(ty)), span);

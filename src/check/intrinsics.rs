@@ -95,8 +95,12 @@ impl Checker {
                 }
             }
             let ty = subst.apply(pattern);
-            let val =
-                self.conform(val, &ty, at, &format!("the parameter `{}` of `{}`", param.name.name, item.name.name));
+            let val = self.conform(
+                val,
+                &ty,
+                at,
+                &format_args!("the parameter `{}` of `{}`", param.name.name, item.name.name),
+            );
             let val = self.materialize(&val, at);
             for leaf in val.leaves() {
                 carried = carried.union(&leaf.axes().unwrap_or_default());

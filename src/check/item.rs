@@ -25,7 +25,9 @@ impl Checker {
         self.unused_axes(id, file, program);
         if !self.modules[id.0].name.starts_with("std.") {
             for item in &program.items {
-                if let ItemKind::Fn(function) = &item.kind {
+                if let ItemKind::Fn(function) = &item.kind
+                    && !self.was_read(function)
+                {
                     self.check_alone(id, function);
                 }
             }
@@ -210,6 +212,9 @@ impl Checker {
                 }
             }
             names.push((var.name.clone(), var.val.ty().to_string(), globals));
+            if top.iter().any(|old: &Var| old.name == var.name) {
+                self.doubt();
+            }
             top.retain(|old: &Var| old.name != var.name);
             self.modules[id.0].functions.remove(&var.name);
             top.push(Var { val, ..var });
@@ -248,7 +253,7 @@ impl Checker {
                 Val::Error
             }
             other => {
-                let val = self.conform(other, &Type::INT, size.span, "the length of an axis");
+                let val = self.conform(other, &Type::INT, size.span, &"the length of an axis");
                 self.publish_value(name, &val, size.span, &mut Vec::new())
             }
         };

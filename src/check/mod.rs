@@ -6,6 +6,7 @@
 //! This layer does no IO (a `Loader` gives it texts) and never sees the runtime.
 
 mod assign;
+mod believe;
 mod blocks;
 mod brackets;
 mod budget;
@@ -166,6 +167,8 @@ pub struct Checker {
     active: Vec<Rc<ast::FnItem>>,
     /// A function is checked on its own: its axes have no sizes.
     rigid: bool,
+    /// Bodies of library functions are not read where it is known what they yield.
+    beliefs: Option<believe::Beliefs>,
     obituaries: obituaries::Obituaries,
     /// Axes whose declared length a module of the library asked for.
     asked: BTreeSet<Axis>,
@@ -209,6 +212,7 @@ impl Checker {
             call_sites: Vec::new(),
             active: Vec::new(),
             rigid: false,
+            beliefs: None,
             obituaries: obituaries::Obituaries::default(),
             asked: BTreeSet::new(),
             host: host::Host::default(),

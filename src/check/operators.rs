@@ -50,7 +50,7 @@ impl Checker {
         let span = label.1;
         let label = match label.0.ty() {
             Type::Str => label.0,
-            _ => self.conform(label.0, &Type::INT, span, "a key is divided by a label or an int"),
+            _ => self.conform(label.0, &Type::INT, span, &"a key is divided by a label or an int"),
         };
         let args = vec![self.id(key, span), self.id(&label, span)];
         self.emit(Op::Builtin { name: "derive_key", axes: vec![], args }, Type::Key, span)

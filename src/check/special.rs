@@ -223,9 +223,9 @@ impl Checker {
             self.error(messages::arity(span, "assert", 2, args.len()));
             return Val::Error;
         }
-        let cond = self.conform(args[0].val.clone(), &Type::BOOL, args[0].span, "an assertion");
+        let cond = self.conform(args[0].val.clone(), &Type::BOOL, args[0].span, &"an assertion");
         let text = match args.get(1) {
-            Some(arg) => self.conform(arg.val.clone(), &Type::Str, arg.span, "the text of an assertion"),
+            Some(arg) => self.conform(arg.val.clone(), &Type::Str, arg.span, &"the text of an assertion"),
             None => Val::Lit(Lit::Str("the assertion does not hold".to_string())),
         };
         let ids = vec![self.id(&cond, span), self.id(&text, span)];
@@ -285,7 +285,7 @@ impl Checker {
             let ty = val.ty();
             (val, ty)
         } else {
-            (self.conform(arg.val.clone(), &item, arg.span, "every item of a list has one type"), item)
+            (self.conform(arg.val.clone(), &item, arg.span, &"every item of a list has one type"), item)
         };
         let ty = Type::List(Box::new(item));
         if list.val.ty() != ty {

@@ -28,3 +28,5 @@ pub use numeric::NumericClass;
 pub use options::{Engine, Options};
 pub use session::{Bound, Evaluated, Session};
 pub use value::Value;
+
+pub use crate::session::fence::Enforced;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::diagnostic::Failure;
 use super::listener::{Listener, Nobody};
 use super::session::Session;
+use crate::rt::chunked::store;
 use crate::session::EngineKind;
+use crate::session::fence::Fence;
 
 /// How programs run. Machine code and the interpreter give the same bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +34,7 @@ pub struct Options {
     pub(super) folder: PathBuf,
     pub(super) read: Vec<PathBuf>,
     pub(super) output: Option<PathBuf>,
+    pub(super) fenced: bool,
     pub(super) overrides: BTreeMap<String, String>,
     pub(super) strict: bool,
     pub(super) check_finite: bool,
@@ -57,6 +60,7 @@ impl Default for Options {
             folder: PathBuf::from("."),
             read: Vec::new(),
             output: None,
+            fenced: false,
             overrides: BTreeMap::new(),
             strict: false,
             check_finite: false,
@@ -96,6 +100,24 @@ impl Options {
     pub fn output(mut self, folder: impl Into<PathBuf>) -> Options {
         self.output = Some(folder.into());
         self
+    }
+
+    /// The kernel, too, keeps the session's threads to its folders, off the network and from starting processes, where it can
+    /// (Linux with Landlock and seccomp; [`Session::enforced`] says what holds). Functions of the host run on these threads,
+    /// so it holds for them; the host's other threads are free. Files that the session runs must lie in its folders, and
+    /// the output folder is made at once.
+    pub fn fenced(mut self, fenced: bool) -> Options {
+        self.fenced = fenced;
+        self
+    }
+
+    /// What lies inside of the fence.
+    pub(super) fn fence(&self) -> Fence {
+        let read = self.read.iter().chain([&self.folder]).cloned().collect();
+        let write: Vec<PathBuf> = self.output.iter().cloned().chain([store::folder()]).collect();
+        // One that cannot be made is not used, and whoever needs it says so.
+        write.iter().for_each(|folder| drop(std::fs::create_dir_all(folder)));
+        Fence { read, write, tidy: Vec::new() }
     }
 
     /// Replaces the value of a top-level `let` of simple type or the length of an axis, as `--set` does. The first text

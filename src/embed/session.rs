@@ -20,6 +20,7 @@ use super::worker::Worker;
 use crate::rt::account::{self, Account};
 use crate::rt::error::{Error, code};
 use crate::rt::kernels;
+use crate::session::fence::{self, Enforced};
 
 type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 
@@ -79,12 +80,12 @@ impl Session {
         let (own, stop) = (account.clone(), interrupter.clone());
         let run = move || {
             account::own(own.clone());
-            // What the kernel is to enforce around this session belongs here: the threads of the pool inherit it, the
-            // host's do not.
+            // Before the pool is made, whose threads inherit it; the host's do not.
+            let enforced = options.fenced.then(|| fence::raise(&options.fence()));
             // Without a pool of its own the session would wait for that of the host, which may wait for the session.
             let helper = own.clone();
             let _pool = kernels::own_pool(threads, move || account::own(helper.clone()));
-            let mut worker = Worker::new(options, own, stop);
+            let mut worker = Worker::new(options, own, stop, enforced);
             work.into_iter().for_each(|job| job(&mut worker));
         };
         let thread = thread::Builder::new().name("locus session".to_string()).stack_size(STACK_BYTES).spawn(run);
@@ -170,6 +171,11 @@ impl Session {
     /// the host made are its own.
     pub fn memory_in_use(&self) -> usize {
         self.account.live()
+    }
+
+    /// What the kernel enforces around the session; `None` unless it was opened with [`Options::fenced`].
+    pub fn enforced(&mut self) -> Result<Option<Enforced>, Failure> {
+        self.ask(|worker| worker.enforced.clone())
     }
 
     /// The numeric class of the process: see [`NumericClass`].

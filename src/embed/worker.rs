@@ -19,6 +19,7 @@ use crate::ir::{GlobalId, Type};
 use crate::rt::account::Account;
 use crate::rt::reach::Reach;
 use crate::rt::value::Value as Inner;
+use crate::session::fence::Enforced;
 use crate::session::folder::OutputFolder;
 use crate::session::journal::SharedJournal;
 use crate::session::limits::Limits;
@@ -33,6 +34,8 @@ pub(super) struct Worker {
     read: Vec<PathBuf>,
     loader: SharedLoader,
     interrupter: Interrupter,
+    /// What the kernel enforces around the thread, if it was asked to.
+    pub enforced: Option<Enforced>,
     /// Texts that were entered, for their names.
     entered: usize,
 }
@@ -60,7 +63,12 @@ impl Loader for SharedLoader {
 }
 
 impl Worker {
-    pub fn new(options: Options, account: Arc<Account>, interrupter: Interrupter) -> Worker {
+    pub fn new(
+        options: Options,
+        account: Arc<Account>,
+        interrupter: Interrupter,
+        enforced: Option<Enforced>,
+    ) -> Worker {
         let journal = SharedJournal::default();
         let world = Heard {
             listener: options.listener,
@@ -86,7 +94,7 @@ impl Worker {
             Output { world: Box::new(world), journal, interrupt: interrupter.flag.clone(), stop: Arc::default() };
         let loader = SharedLoader(Arc::new(Mutex::new(DiskLoader::new(&options.folder))));
         let session = session::Session::new(Box::new(loader.clone()), settings, output);
-        Worker { session, folder: options.folder, read: options.read, loader, interrupter, entered: 0 }
+        Worker { session, folder: options.folder, read: options.read, loader, interrupter, enforced, entered: 0 }
     }
 
     /// Runs a text; one that fails leaves names as they were.

@@ -2,6 +2,7 @@
 
 use crate::base::axis::Axis;
 use crate::base::ops::DType;
+use smallvec::{SmallVec, smallvec};
 use std::fmt;
 
 /// What one element of a tensor is.
@@ -32,15 +33,18 @@ impl Elem {
 
 /// A set of axes, sorted by identity.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
-pub struct AxisSet(Vec<Axis>);
+pub struct AxisSet(SmallVec<[Axis; FEW]>);
+
+/// So many axes need no allocation of their own; hardly a value has more.
+const FEW: usize = 6;
 
 impl AxisSet {
-    pub fn empty() -> AxisSet {
-        AxisSet(Vec::new())
+    pub const fn empty() -> AxisSet {
+        AxisSet(SmallVec::new_const())
     }
 
     pub fn one(axis: Axis) -> AxisSet {
-        AxisSet(vec![axis])
+        AxisSet(smallvec![axis])
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Axis> + '_ {
@@ -115,7 +119,7 @@ impl AxisSet {
 
 impl FromIterator<Axis> for AxisSet {
     fn from_iter<I: IntoIterator<Item = Axis>>(axes: I) -> AxisSet {
-        let mut list: Vec<Axis> = axes.into_iter().collect();
+        let mut list: SmallVec<[Axis; FEW]> = axes.into_iter().collect();
         list.sort();
         list.dedup();
         AxisSet(list)
@@ -142,10 +146,10 @@ pub enum Type {
 }
 
 impl Type {
-    pub const INT: Type = Type::Tensor(Elem::Int, AxisSet(Vec::new()));
-    pub const FLOAT: Type = Type::Tensor(Elem::F64, AxisSet(Vec::new()));
-    pub const F32: Type = Type::Tensor(Elem::F32, AxisSet(Vec::new()));
-    pub const BOOL: Type = Type::Tensor(Elem::Bool, AxisSet(Vec::new()));
+    pub const INT: Type = Type::Tensor(Elem::Int, AxisSet::empty());
+    pub const FLOAT: Type = Type::Tensor(Elem::F64, AxisSet::empty());
+    pub const F32: Type = Type::Tensor(Elem::F32, AxisSet::empty());
+    pub const BOOL: Type = Type::Tensor(Elem::Bool, AxisSet::empty());
 
     pub fn tensor(elem: Elem, axes: AxisSet) -> Type {
         Type::Tensor(elem, axes)

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::journal::Written;
 use crate::rt::error::{Error, Result, code};
-use crate::rt::files::write_whole;
+use crate::rt::files::{folder_of, write_whole};
 
 #[derive(Clone, Debug)]
 pub struct OutputFolder {
@@ -62,7 +62,7 @@ impl OutputFolder {
 
 /// Replaces a file as a whole, or leaves it as it was.
 pub fn write_atomically(target: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(target);
     fs::create_dir_all(folder)?;
     // A result is as readable as any file the person makes, or as what it replaces.
     let mode = fs::metadata(target).map_or(0o666, |meta| meta.permissions().mode());
@@ -102,11 +102,7 @@ impl Claim {
 
     /// The folders out of which `drop` may take one.
     pub fn parents(&self) -> Vec<PathBuf> {
-        let parent = |made: &PathBuf| match made.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            _ => PathBuf::from("."),
-        };
-        self.made.iter().map(parent).collect()
+        self.made.iter().map(|made| folder_of(made).to_path_buf()).collect()
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::rt::ctx::Expectation;
+use crate::rt::files::folder_of;
 
 /// A file below the output folder.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +38,7 @@ impl Journal {
 
     /// Would a file written here take the place of a program, or of something that the run reads?
     pub fn keeps(&self, target: &Path) -> bool {
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(target);
         // A link is replaced, not what it leads to; so only the folder's links are followed.
         let (Ok(folder), Some(name)) = (folder.canonicalize(), target.file_name()) else { return false };
         let place = folder.join(name);

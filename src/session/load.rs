@@ -10,6 +10,7 @@ use std::{fs, io};
 use super::embedded;
 use crate::base::diag::Diagnostic;
 use crate::check::Loader;
+use crate::rt::files::folder_of;
 
 /// Scripts are written by people; a longer text is a mistake or an attack on the parser.
 pub const LONGEST_SCRIPT: u64 = 4 << 20;
@@ -34,14 +35,7 @@ impl Script {
 
     /// The folder that inputs and neighbours are relative to.
     pub fn folder(&self) -> PathBuf {
-        folder_of(&self.path)
-    }
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
+        folder_of(&self.path).to_path_buf()
     }
 }
 
@@ -103,7 +97,7 @@ fn nearby(path: &Path) -> Option<String> {
     if with_extension.is_file() {
         return Some(format!("did you mean `{}`?", with_extension.display()));
     }
-    let folder = if path.is_dir() { path.to_path_buf() } else { folder_of(path) };
+    let folder = if path.is_dir() { path.to_path_buf() } else { folder_of(path).to_path_buf() };
     let mut scripts: Vec<String> = fs::read_dir(&folder)
         .ok()?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
@@ -148,7 +142,7 @@ impl DiskLoader {
         }
         let file = Path::new(from);
         let loaded = from.ends_with(".exp") && file.is_file();
-        let shown = if loaded { folder_of(file) } else { self.shown.clone() };
+        let shown = if loaded { folder_of(file).to_path_buf() } else { self.shown.clone() };
         let root = if loaded { fs::canonicalize(&shown).ok() } else { self.root.clone() };
         let root = root.ok_or("the script's folder cannot be read")?;
         Ok(Home { shown, file: root.join(file.file_name().unwrap_or("text".as_ref())), root })

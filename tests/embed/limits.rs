@@ -202,3 +202,37 @@ fn inputs_lie_where_the_host_allows_and_output_is_bounded() {
         alive(&mut session);
     }
 }
+
+/// The kernel holds a fenced session's threads, functions of the host on them included, and nothing else of the host.
+#[test]
+fn a_fenced_session_is_held_by_the_kernel_and_its_host_is_not() {
+    let (own, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let secret = other.path().join("secret");
+    std::fs::write(&secret, "3").unwrap();
+    std::fs::write(own.path().join("near"), "4").unwrap();
+    let seen = |fenced: bool, path: std::path::PathBuf| {
+        let options = Options::new().folder(own.path()).output(own.path().join("out")).fenced(fenced).threads(2);
+        let mut session = options.open().unwrap();
+        let read = move |_: &locus::Arguments| {
+            std::fs::read_to_string(&path)
+                .map_or(Ok(Value::from(-1i64)), |text| Ok(Value::from(text.parse::<i64>().unwrap())))
+        };
+        session.register("fn peek() -> int", read).unwrap();
+        let found = value(&mut session, "use host: peek\npeek()").int().unwrap();
+        // What a program needs goes on: threads of the pool, and files in the output folder.
+        assert_eq!(
+            number(&mut session, "axis a = 300\naxis b = 300\nlet x = full[a, b](1.0)\nsum[a, b](x @[b] x[a -> a])"),
+            90_000.0
+        );
+        (found, session.enforced().unwrap())
+    };
+    let (found, enforced) = seen(true, secret.clone());
+    let enforced = enforced.expect("it was asked for");
+    // The machines that test this have both; `locus info` tells of one that has not.
+    assert!(enforced.files && enforced.calls, "{}", enforced.shown());
+    assert_eq!(found, -1);
+    assert_eq!(seen(true, own.path().join("near")).0, 4);
+    assert_eq!(seen(false, secret.clone()), (3, None));
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), "3");
+    assert!(std::process::Command::new("true").status().unwrap().success());
+}

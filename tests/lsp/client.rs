@@ -129,6 +129,13 @@ impl Client {
         last["params"].clone()
     }
 
+    /// What the server says of a text next, of whichever version: the parameters.
+    pub fn next_problems(&mut self, uri: &str) -> Value {
+        let of_text =
+            |message: &Value| message["method"] == "textDocument/publishDiagnostics" && message["params"]["uri"] == uri;
+        self.wait(of_text)["params"].clone()
+    }
+
     /// The next line for the editor's log.
     pub fn logged(&mut self) -> Value {
         self.wait(|message| message["method"] == "window/logMessage")["params"].clone()

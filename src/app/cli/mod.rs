@@ -14,7 +14,7 @@ pub use fmt::FmtArgs;
 
 use crate::session::EngineKind;
 use crate::session::convert::Format;
-use values::{age, memory, name_and_value, page, size, span};
+use values::{age, memory, name_and_value, page, place, size, span};
 
 /// A small experiment language that asks where position lives in a transformer.
 #[derive(Parser, Debug)]
@@ -116,7 +116,7 @@ pub struct Common {
     #[arg(long, visible_alias = "write", value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
     /// A folder or file that the program may read, beside the folder that it lies in; may be repeated
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = place)]
     pub read: Vec<PathBuf>,
     /// The longest that the program may run, such as 90s, 30m or 2h
     #[arg(long, value_name = "TIME", value_parser = span)]
@@ -213,7 +213,7 @@ pub struct PlanArgs {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub overrides: Vec<(String, String)>,
     /// A folder or file that the program may read, beside the folder that it lies in; may be repeated
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = place)]
     pub read: Vec<PathBuf>,
     /// Memory that a run may use, such as 2G: the plan is held against it
     #[arg(long, value_name = "SIZE", value_parser = size)]

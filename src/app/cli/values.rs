@@ -28,6 +28,13 @@ pub fn memory(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Where nothing is there is nothing to be read: most likely a slip.
+pub fn place(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    path.metadata().map_err(|error| format!("it cannot be read: {error}"))?;
+    Ok(path)
+}
+
 /// A program, a model or a table is not overwritten by a page because of a slip.
 pub fn page(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);

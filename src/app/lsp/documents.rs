@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use lsp_server::{ErrorCode, Notification};
 use lsp_types::{
@@ -16,7 +17,7 @@ use super::library::LibraryFolder;
 use super::{Refusal, logged, translate};
 use crate::session::editor::places::Lines;
 use crate::session::editor::texts::{Texts, real};
-use crate::session::editor::{Analysis, analyse};
+use crate::session::editor::{Analysis, analyse, glance};
 use crate::syntax::ast::{ItemKind, UseSource};
 
 pub struct Document {
@@ -30,7 +31,16 @@ pub struct Document {
     analysis: Option<Rc<Analysis>>,
     /// Its problems were told to the client.
     judged: bool,
+    /// The whole took longer, when it was last worked out, than a person should wait.
+    slow: bool,
+    /// It was glanced at.
+    glanced: bool,
+    /// What was found at the last glance, wherever it stood.
+    found: Vec<String>,
 }
+
+/// What is wrong should be said before a person has typed the next letter.
+const SOON: Duration = Duration::from_millis(30);
 
 /// By the text of their addresses: editors write one document's address in one way.
 #[derive(Default)]
@@ -64,7 +74,9 @@ impl Documents {
         }
         let key = opened.uri.as_str().to_string();
         let (uri, version) = (opened.uri, opened.version);
-        self.open.insert(key, Document { uri, path, version, text, library, analysis: None, judged: false });
+        let (analysis, judged, slow, glanced, found) = (None, false, false, false, Vec::new());
+        let document = Document { uri, path, version, text, library, analysis, judged, slow, glanced, found };
+        self.open.insert(key, document);
         self.forget_importers();
         Ok(None)
     }
@@ -91,6 +103,7 @@ impl Documents {
         document.version = version;
         document.analysis = None;
         document.judged = false;
+        document.glanced = false;
         if let Some(path) = document.path.as_ref().filter(|_| !document.library) {
             self.texts.open(path, document.text.clone());
         }
@@ -135,8 +148,10 @@ impl Documents {
             return Ok(known);
         }
         let document = self.get(uri)?;
+        let started = Instant::now();
         let made = Rc::new(analyse(&self.texts, document.path.as_deref(), &document.text));
         if let Some(document) = self.open.get_mut(uri.as_str()) {
+            document.slow = started.elapsed() > SOON;
             document.analysis = Some(made.clone());
         }
         Ok(made)
@@ -151,6 +166,21 @@ impl Documents {
 
     pub fn unjudged(&self) -> Vec<Uri> {
         self.open.values().filter(|document| !document.judged).map(|document| document.uri.clone()).collect()
+    }
+
+    /// Of a text that takes long: what is wrong in the text itself, if that is news. It is told without a version, because the
+    /// whole follows.
+    pub fn glance(&mut self, uri: &Uri, library: &LibraryFolder) -> Option<Notification> {
+        let document = self.open.get_mut(uri.as_str())?;
+        if !document.slow || document.library || std::mem::replace(&mut document.glanced, true) {
+            return None;
+        }
+        let seen = glance(&self.texts, document.path.as_deref(), &document.text);
+        let diagnostics = translate::diagnostics(&seen, uri, library);
+        let found = diagnostics.iter().map(|one| one.message.clone()).collect();
+        let known = std::mem::replace(&mut document.found, found);
+        let news = known != document.found;
+        news.then(|| published(PublishDiagnosticsParams { uri: uri.clone(), diagnostics, version: None }))
     }
 
     /// The problems of a document, as they are told to the client.

@@ -14,6 +14,7 @@ mod translate;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lsp_server::{Connection, ErrorCode, IoThreads, Message, Notification, Request, Response};
+use lsp_types::Uri;
 use serde_json::{Value, json};
 
 use super::output::{complain, take_panic};
@@ -93,13 +94,13 @@ impl Server {
         let Ok(mut queue) = Queue::of(connection) else { return Ended::NobodyListens };
         loop {
             queue.take_all();
-            if queue.is_empty() {
-                // Nobody waits for anything: time to say what is wrong with the texts.
-                for message in self.problems() {
-                    if connection.sender.send(message.into()).is_err() {
-                        return Ended::NobodyListens;
-                    }
+            // While nobody waits for anything there is time to say what is wrong with the texts.
+            for judge in [Documents::glance, Documents::judge] {
+                let found = if queue.is_empty() { self.problems(judge) } else { Vec::new() };
+                if found.into_iter().any(|message| connection.sender.send(message.into()).is_err()) {
+                    return Ended::NobodyListens;
                 }
+                queue.take_all();
             }
             let reply = match queue.next() {
                 Next::Closed => return Ended::NobodyAsks,
@@ -189,11 +190,14 @@ impl Server {
         heard.unwrap_or_else(|refusal| Some(logged(&format!("{method}: {}", refusal.message))))
     }
 
-    /// What is wrong with the texts that changed.
-    fn problems(&mut self) -> Vec<Notification> {
+    /// What is wrong with the texts that changed, as far as `judge` looks.
+    fn problems(
+        &mut self,
+        judge: impl Fn(&mut Documents, &Uri, &LibraryFolder) -> Option<Notification>,
+    ) -> Vec<Notification> {
         let mut found = Vec::new();
         for uri in self.documents.unjudged() {
-            match caught(|| Ok(self.documents.judge(&uri, &self.library))) {
+            match caught(|| Ok(judge(&mut self.documents, &uri, &self.library))) {
                 Ok(told) => found.extend(told),
                 Err(refusal) => found.push(logged(&refusal.message)),
             }

@@ -143,14 +143,16 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         .map_err(|cause| Error::new(code::FILE, format!("cannot write `{}`: {cause}", path.display())))
 }
 
+/// The folder that a file lies in; `.` for a name alone.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The one way in which the project makes files: under a temporary name in the same folder, which must exist; filled,
 /// brought to the disk, and renamed. `mode` are its rights; the umask still applies.
 pub fn write_whole(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     // The same folder, so that the rename stays within one file system.
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".locus-").suffix(".part");
     #[cfg(unix)]

@@ -32,7 +32,7 @@ use super::machine::Machine;
 use super::run::{Output, Session, Settings};
 use crate::base::diag::Diagnostic;
 use crate::rt::error::{Error, Result, code};
-use crate::rt::files::{folder_members, write_whole};
+use crate::rt::files::{folder_members, folder_of, write_whole};
 
 /// An input of more bytes is not enclosed unless a person says so.
 pub const LARGEST: u64 = 200_000_000;
@@ -50,7 +50,7 @@ pub fn write(
     let machine = told.map(|told| &told.record.machine);
     let shown = to.display();
     let cannot = |error: &io::Error| Error::new(code::FILE, format!("cannot write `{shown}`: {error}"));
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(to);
     std::fs::create_dir_all(folder).map_err(|error| cannot(&error))?;
     let mut trouble = None;
     let written = write_whole(to, 0o666, |file| {

@@ -14,7 +14,7 @@ use super::manifest::{self, CONDITIONS, File as Listed, Input, MANIFEST, Manifes
 use super::names;
 use super::read::{Checked, read};
 use crate::rt::error::{Error, Result, code};
-use crate::rt::files::folder_members;
+use crate::rt::files::{folder_members, folder_of};
 
 /// A bundle in a folder.
 pub struct Unpacked {
@@ -46,7 +46,7 @@ pub fn unpack(path: &Path, to: Option<&Path>, stop: &AtomicBool) -> Result<Unpac
         return Err(fault(format!("cannot unpack into `{shown}`: it is there already")).help("name a new folder"));
     }
     let cannot = |error: io::Error| fault(format!("cannot unpack into `{shown}`: {error}"));
-    let beside = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = folder_of(to);
     fs::create_dir_all(beside).map_err(cannot)?;
     let part = tempfile::Builder::new().prefix(".locus-").suffix(".part").tempdir_in(beside).map_err(cannot)?;
     // A folder with the rights that the person's folders have.

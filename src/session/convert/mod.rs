@@ -17,6 +17,7 @@ use super::world::BufferWorld;
 use super::{EngineKind, Output, Session, Settings};
 use crate::base::diag::Diagnostic;
 use crate::rt::error::{Error, code};
+use crate::rt::files::folder_of;
 
 const WRITE: &str = include_str!("write.exp");
 const CHECK: &str = include_str!("check.exp");
@@ -82,7 +83,7 @@ pub fn convert(
     let unwritable = |error: std::io::Error| {
         Box::new(plain(Error::new(code::FILE, format!("cannot write `{}`: {error}", to.display()))))
     };
-    let parent = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = folder_of(to);
     // A folder for the result is made when there is one.
     let nearest = parent.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let work = tempfile::Builder::new().prefix(".locus-").tempdir_in(nearest).map_err(unwritable)?;

@@ -10,7 +10,7 @@ use super::names::{Kind, Meaning};
 use super::repair::{MARK, repaired};
 use super::resolve::TYPES;
 use super::texts::{Module, Texts};
-use super::{Analysis, analyse, folder_of};
+use super::{Analysis, analyse, home_of};
 use crate::ir::Type;
 use crate::session::embedded::STDLIB;
 use crate::syntax::ast::UseSource;
@@ -46,7 +46,7 @@ pub fn complete(texts: &Texts, path: Option<&Path>, text: &str, offset: usize) -
         Spot::Nothing => Vec::new(),
         Spot::Module(before) => modules(before),
         Spot::FromModule(name) => {
-            let module = texts.module(&folder_of(path), &UseSource::Module(name.clone()));
+            let module = texts.module(&home_of(path), &UseSource::Module(name.clone()));
             module.map_or(Vec::new(), |module| of_module(&module))
         }
         spot => {

@@ -21,12 +21,14 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::engines::EngineKind;
+use super::fault::Failure;
 use super::load::LONGEST_SCRIPT;
 use super::run::{Output, Session, Settings};
 use crate::base::axis::Lease;
 use crate::base::diag::{Diagnostic, Label};
 use crate::base::span::{FileId, Sources, Span};
 use crate::check::notes::Notes;
+use crate::rt::files::folder_of;
 use crate::syntax::ast::{ItemKind, Program, UseSource};
 use crate::syntax::format::format;
 use crate::syntax::parse;
@@ -53,16 +55,38 @@ pub struct Analysis {
     _axes: Lease,
 }
 
+/// How far a text is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Depth {
+    /// Calls of library functions are believed.
+    Glance,
+    /// All that `locus check` can find wrong, and what its names mean.
+    Whole,
+}
+
 /// Parses and checks a text, works out its gradients, and finds its names: all that `locus check` can find wrong.
 pub fn analyse(texts: &Texts, path: Option<&Path>, text: &str) -> Analysis {
-    let folder = folder_of(path);
+    read(texts, path, text, Depth::Whole)
+}
+
+/// A part of the problems, soon: what is wrong in the text itself, the bodies of library functions left aside. Nothing is
+/// known of its names.
+pub fn glance(texts: &Texts, path: Option<&Path>, text: &str) -> Analysis {
+    read(texts, path, text, Depth::Glance)
+}
+
+fn read(texts: &Texts, path: Option<&Path>, text: &str, depth: Depth) -> Analysis {
+    let folder = home_of(path);
     let name = path.map_or_else(|| "untitled".to_string(), |path| path.display().to_string());
     let settings = Settings { engine: EngineKind::Interp, folder: folder.clone(), ..Settings::default() };
     let ((mut session, file, (program, mut problems, whole)), lease) = Lease::around(|| {
         let mut session = Session::new(Box::new(texts.loader(&folder)), settings, Output::buffer(&Default::default()));
         let file = session.checker.add_source(name, text);
-        session.checker.keep_notes(file);
-        let checked = check(&mut session, file, text);
+        match depth {
+            Depth::Whole => session.checker.keep_notes(file),
+            Depth::Glance => session.checker.believe_functions(),
+        }
+        let checked = check(&mut session, file, text, depth);
         (session, file, checked)
     });
     let notes = session.checker.take_notes();
@@ -70,24 +94,32 @@ pub fn analyse(texts: &Texts, path: Option<&Path>, text: &str) -> Analysis {
     drop(session);
     let here = Home { sources: &sources, file, program: &program };
     problems.iter_mut().for_each(|problem| here.bring(problem));
-    let names = resolve::resolve(&program, text, texts, &folder);
+    let names = match depth {
+        Depth::Whole => resolve::resolve(&program, text, texts, &folder),
+        Depth::Glance => Names::default(),
+    };
     let (path, members) = (path.map(Path::to_path_buf), members(&program, text));
     Analysis { path, text: text.into(), program, names, members, problems, whole, sources, file, notes, _axes: lease }
 }
 
 /// The tree, what `locus check` would say, and whether the tree holds all of the text. An empty text is a program that is not written yet.
-fn check(session: &mut Session, file: FileId, text: &str) -> (Program, Vec<Diagnostic>, bool) {
+fn check(session: &mut Session, file: FileId, text: &str, depth: Depth) -> (Program, Vec<Diagnostic>, bool) {
     if text.len() as u64 > LONGEST_SCRIPT {
         let message = format!("this text has {} bytes, and a script has at most {LONGEST_SCRIPT}", text.len());
         return (Program::default(), vec![Diagnostic::error("E043", Span::new(file, 0, 0), message)], false);
     }
     let (program, faults) = parse::parse_program(file, text);
     if !faults.is_empty() {
-        // What could be read is checked for its types alone: what it lacks stands in the part that could not.
-        let _ = session.checker.check_program(file, &program);
+        if depth == Depth::Whole {
+            // What could be read is checked for its types alone: what it lacks stands in the part that could not.
+            let _ = session.checker.check_program(file, &program);
+        }
         return (program, faults, false);
     }
-    let outcome = session.judge_tree(file, &program);
+    let outcome = match depth {
+        Depth::Whole => session.judge_tree(file, &program),
+        Depth::Glance => session.checker.check_program(file, &program).map(drop).map_err(Failure::Check),
+    };
     let mut problems = std::mem::take(&mut session.checker.warnings);
     if let Err(failure) = outcome {
         problems.extend(failure.diagnostics().into_iter().cloned());
@@ -96,9 +128,8 @@ fn check(session: &mut Session, file: FileId, text: &str) -> (Program, Vec<Diagn
 }
 
 /// The folder that neighbours of a script are named from.
-fn folder_of(path: Option<&Path>) -> PathBuf {
-    let parent = path.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default();
-    if path.is_some() && parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent }
+fn home_of(path: Option<&Path>) -> PathBuf {
+    path.map(|path| folder_of(path).to_path_buf()).unwrap_or_default()
 }
 
 /// The text whose problems are shown.
