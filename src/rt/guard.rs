@@ -1,4 +1,4 @@
-//! Calls into crates that trust their files.
+//! Calls into crates that trust their files, and words of a stranger's file in our messages.
 //!
 //! Some crates assert what they expect of a file instead of saying that it is broken. A broken file must not end a
 //! program, so such a call is made here, and a panic within becomes `None`. Only for readers whose half-done work is
@@ -18,6 +18,22 @@ pub fn short(cause: &dyn std::fmt::Display) -> String {
     if line.len() < text.len() { format!("{line}...") } else { line }
 }
 
+/// The letters of a file's own name that a message shows.
+const SHOWN: usize = 80;
+
+/// A name that stands in a file, for a message: whatever it holds, on one line and not long.
+pub fn quoted(name: &str) -> String {
+    let mut shown = String::new();
+    for letter in name.chars() {
+        let escaped = letter.escape_debug();
+        if shown.len() + escaped.len() > SHOWN {
+            return shown + "...";
+        }
+        shown.extend(escaped);
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +42,7 @@ mod tests {
     fn messages_stay_short_and_on_one_line() {
         assert_eq!(short(&"no\ngood"), "no good");
         assert_eq!(short(&"a".repeat(1000)), format!("{}...", "a".repeat(200)));
+        assert_eq!(quoted("w.\u{1b}[1m\n"), "w.\\u{1b}[1m\\n");
+        assert_eq!(quoted(&"\u{1f}".repeat(100)), "\\u{1f}".repeat(13) + "...");
     }
 }

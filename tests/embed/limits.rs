@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{ENGINES, alive, each_engine, number, open, refused};
+use super::{ENGINES, alive, each_engine, number, open, refused, value};
 use locus::{Array, FailureKind, Listener, Options, Session, Value};
 use ndarray::Array2;
 

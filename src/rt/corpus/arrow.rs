@@ -9,6 +9,7 @@ use super::flatbuffers::{Buffers, Table};
 use super::{Document, Wanted};
 use crate::rt::error::{Error, Result};
 use crate::rt::files::{FileHandle, Reader, with_candidates};
+use crate::rt::guard::quoted;
 use std::collections::VecDeque;
 
 /// A header of a message says where its buffers lie; the largest ones have a few megabytes.
@@ -149,7 +150,7 @@ impl<'a> Arrow<'a> {
         let names: Vec<String> = fields.iter().map(name_of).collect();
         let wanted = self.wanted.column;
         let Some(place) = names.iter().position(|name| name == wanted) else {
-            let error = self.file.fault(format!("has no column `{}`", wanted.escape_debug()));
+            let error = self.file.fault(format!("has no column `{}`", quoted(&wanted)));
             return Err(with_candidates(error, wanted, names.iter().map(String::as_str)));
         };
         let (mut nodes_before, mut buffers_before) = (0, 0);
@@ -175,9 +176,7 @@ impl<'a> Arrow<'a> {
         };
         if !fits || field.table(4).is_some() {
             let needed = if self.wanted.ids { "lists of whole numbers" } else { "text" };
-            return Err(self
-                .file
-                .fault(format!("has a column `{}` that does not hold {needed}", wanted.escape_debug())));
+            return Err(self.file.fault(format!("has a column `{}` that does not hold {needed}", quoted(&wanted))));
         }
         Ok(Column { nodes_before, buffers_before, large, items: items.filter(|_| self.wanted.ids) })
     }
@@ -191,7 +190,7 @@ impl<'a> Arrow<'a> {
         let (rows, missing) = buffers.node(column.nodes_before).ok_or_else(broken)?;
         let items = column.items.map(|_| buffers.node(column.nodes_before + 1).ok_or_else(broken)).transpose()?;
         if missing != 0 || items.is_some_and(|(_, missing)| missing != 0) {
-            let name = self.wanted.column.escape_debug();
+            let name = quoted(&self.wanted.column);
             return Err(self.file.fault(format!("has rows without `{name}` after row {}", self.rows)));
         }
         if batch.long(0) != i64::try_from(rows).ok() {

@@ -5,7 +5,7 @@
 use super::{Document, MAX_TEXT, Wanted};
 use crate::rt::error::{Error, Result};
 use crate::rt::files::{FileHandle, Reader, with_candidates};
-use crate::rt::guard::short;
+use crate::rt::guard::{quoted, short};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -85,7 +85,7 @@ impl<'a> Lines<'a> {
             self.fault(format!("is not JSON lines: {}", short(&cause))).help("JSON lines have one object a line")
         })?;
         let found = found.ok_or_else(|| {
-            let error = self.fault(format!("has no field `{}`", name.escape_debug()));
+            let error = self.fault(format!("has no field `{}`", quoted(&name)));
             with_candidates(error, name, others.iter().map(String::as_str))
         })?;
         match (found, self.wanted.ids) {

@@ -6,7 +6,7 @@
 use super::{Document, Wanted, pages};
 use crate::rt::error::{Error, Result};
 use crate::rt::files::{FileHandle, with_candidates};
-use crate::rt::guard::{guarded, short};
+use crate::rt::guard::{guarded, quoted, short};
 use ::parquet::basic::{Compression, Type};
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::{ByteArray, DataType};
@@ -100,7 +100,7 @@ impl<'a> Parquet<'a> {
     }
 
     fn missing(&self, row: usize) -> Error {
-        let name = self.wanted.column.escape_debug();
+        let name = quoted(&self.wanted.column);
         self.file.fault(format!("has no `{name}` in row {row}"))
     }
 
@@ -175,7 +175,7 @@ fn find(file: &FileHandle, reader: &SerializedFileReader<File>, wanted: Wanted) 
     let schema = reader.metadata().file_metadata().schema_descr();
     let root = |at: usize| schema.column(at).path().parts().first().cloned().unwrap_or_default();
     let own: Vec<usize> = (0..schema.num_columns()).filter(|&at| root(at) == wanted.column).collect();
-    let name = wanted.column.escape_debug();
+    let name = quoted(&wanted.column);
     let Some(&at) = own.first() else {
         let names: Vec<String> =
             schema.root_schema().get_fields().iter().map(|field| field.name().to_string()).collect();

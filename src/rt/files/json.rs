@@ -4,6 +4,7 @@
 use super::super::error::{Error, Result};
 use super::sniff::{self, Format};
 use super::{FileHandle, archive, with_candidates};
+use crate::rt::guard::{quoted, short};
 use serde_json::Value;
 
 /// A configuration is small; a data set is not read this way.
@@ -88,7 +89,7 @@ fn parsed(file: &FileHandle) -> Result<&Value> {
         if file.length > MAX_BYTES {
             return Err(file.fault(format!("is too large for a JSON file: {} bytes", file.length)));
         }
-        serde_json::from_slice(&file.bytes).map_err(|cause| file.fault(format!("is not JSON: {cause}")))
+        serde_json::from_slice(&file.bytes).map_err(|cause| file.fault(format!("is not JSON: {}", short(&cause))))
     };
     file.json.get_or_init(parse).as_ref().map_err(Clone::clone)
 }
@@ -134,7 +135,7 @@ fn field<'a>(value: &'a Value, step: &str) -> Option<&'a Value> {
 fn absent(file: &FileHandle, missing: &Missing) -> Error {
     let Missing { parent, step, value } = *missing;
     let inside = if parent.is_empty() { String::new() } else { format!(" in `{parent}`") };
-    let error = file.fault(format!("has no `{}`{inside}", step.escape_debug()));
+    let error = file.fault(format!("has no `{}`{inside}", quoted(&step)));
     match value {
         Value::Object(fields) => with_candidates(error, step, fields.keys().map(String::as_str)),
         Value::Array(items) => error.note("found", format!("a list of {}", items.len())),
@@ -152,7 +153,7 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Object(fields) => format!("an object of {} fields", fields.len()),
         Value::Array(items) => format!("a list of {}", items.len()),
-        Value::String(text) => format!("\"{}\"", text.chars().take(60).collect::<String>().escape_debug()),
+        Value::String(text) => format!("\"{}\"", quoted(text)),
         other => other.to_string(),
     }
 }

@@ -29,6 +29,7 @@ pub use write::{Named, folder_of, model_bytes, npy_bytes, safetensors_bytes, wri
 use super::aligned::Held;
 use super::error::{Error, Result, code};
 use super::tokens::{self, Tokenizer};
+use crate::rt::guard::quoted;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
@@ -149,7 +150,7 @@ fn hex(bytes: &[u8]) -> String {
 pub fn with_candidates<'a>(error: Error, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Error {
     const SHOWN: usize = 8;
     // Names come from files, which may hold anything.
-    let clean = |name: &str| name.chars().take(80).collect::<String>().escape_debug().to_string();
+    let clean = |name: &str| quoted(name);
     let listed: Vec<String> = names.clone().take(SHOWN).map(clean).collect();
     let more = names.clone().count() - listed.len();
     let rest = if more == 0 { String::new() } else { format!(" and {more} more") };

@@ -5,6 +5,7 @@ use super::super::tensor::Tensor;
 use super::FileHandle;
 use super::decode::{Array, Stored, claimed_bytes, shape_shown};
 use crate::base::axis::Axis;
+use crate::rt::guard::quoted;
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
 /// NumPy's own limit for headers that it does not trust.
@@ -117,7 +118,7 @@ fn claimed_shape(bytes: &[u8], end: usize, fault: Fault) -> Result<Vec<usize>> {
         _ => &numbers[..],
     };
     let shape: Option<Vec<usize>> = numbers.iter().map(|number| number.parse().ok()).collect();
-    let shape = shape.ok_or_else(|| fault(format!("claims an array of ({})", inside.escape_debug())))?;
+    let shape = shape.ok_or_else(|| fault(format!("claims an array of ({})", quoted(&inside))))?;
     match claimed_bytes(&shape, 16) {
         Some(_) => Ok(shape),
         None => Err(fault(format!("claims an array of {}", shape_shown(&shape)))),

@@ -8,6 +8,7 @@
 use super::hugging::Hugging;
 use super::pieces::Pieces;
 use super::{Tokenizer, bytes};
+use crate::rt::guard::quoted;
 use serde_json::{Map, Value, json};
 
 /// What the number of a token's type says.
@@ -27,7 +28,7 @@ pub fn read(settings: &Value) -> Read<Tokenizer> {
         "llama" => pieces(settings).map(Tokenizer::Pieces),
         other => {
             let known = "byte-level BPE (`gpt2`) and SentencePiece's (`llama`) are read";
-            Err(format!("has a vocabulary of the kind `{}`; {known}", other.escape_debug()))
+            Err(format!("has a vocabulary of the kind `{}`; {known}", quoted(&other)))
         }
     }
 }
@@ -70,7 +71,7 @@ fn byte_level(settings: &Value) -> Read<Hugging> {
     let mut added = Vec::new();
     for (id, (&name, &kind)) in names.iter().zip(&kinds).enumerate() {
         if vocabulary.insert(name.to_string(), id.into()).is_some() {
-            return Err(format!("has two tokens `{}`", name.escape_debug()));
+            return Err(format!("has two tokens `{}`", quoted(&name)));
         }
         if matches!(kind, UNKNOWN | CONTROL | USER_DEFINED) {
             added.push(json!({
@@ -123,7 +124,7 @@ fn cutting(settings: &Value) -> Read<(Value, Value, bool)> {
         other => Err(format!(
             "cuts text by the rules called `{}` (`tokenizer.ggml.pre`), which are not known; known are gpt-2, smollm, \
              llama-bpe, qwen2 and relatives",
-            other.escape_debug()
+            quoted(&other)
         )),
     }
 }

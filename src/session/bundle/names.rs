@@ -3,6 +3,7 @@
 //! What is written and what is read is held to the same rules, so whatever is bundled can be unpacked. Nothing here
 //! looks at a disk.
 
+use crate::rt::guard::quoted;
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
@@ -94,7 +95,7 @@ fn folded(path: &str) -> String {
 
 /// A name that may be anything, in a message.
 pub fn shown(name: &str) -> String {
-    name.chars().take(120).collect::<String>().escape_debug().to_string()
+    quoted(name)
 }
 
 /// How many folders a path climbs before it goes down, and the rest of it.

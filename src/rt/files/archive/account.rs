@@ -5,6 +5,7 @@ use super::super::super::error::Result;
 use super::super::FileHandle;
 use super::super::decode::shape_shown;
 use super::{archive, find};
+use crate::rt::guard::quoted;
 
 /// At most so many names stand in an error.
 const SHOWN: usize = 8;
@@ -40,7 +41,7 @@ fn tensors(count: usize) -> &'static str {
 }
 
 fn listed(names: &[&str]) -> String {
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| name.escape_debug().to_string()).collect();
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| quoted(&name)).collect();
     let more = names.len() - shown.len();
     let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("{}{rest}", shown.join(", "))

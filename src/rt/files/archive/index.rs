@@ -7,6 +7,7 @@ use super::super::FileHandle;
 use super::super::folder::is_torch;
 use super::super::json;
 use super::{Archive, Entry, archive};
+use crate::rt::guard::quoted;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -72,17 +73,14 @@ fn sharded(folder: &FileHandle, index: usize) -> Result<Archive> {
             continue;
         }
         let at = folder.members.iter().position(|member| member_name(member) == *shard);
-        let at = at.ok_or_else(|| index.fault(format!("names `{}`, which is not there", shard.escape_debug())))?;
+        let at = at.ok_or_else(|| index.fault(format!("names `{}`, which is not there", quoted(&shard))))?;
         shards.insert(shard, whole(folder, at)?);
     }
     let mut entries = BTreeMap::new();
     for (name, shard) in &map {
         let entry = shards.get_mut(shard).and_then(|archive| archive.entries.remove(*name));
         let entry = entry.ok_or_else(|| {
-            index.fault(format!(
-                "says that tensor `{}` is in `{shard}`, which has none of that name",
-                name.escape_debug()
-            ))
+            index.fault(format!("says that tensor `{}` is in `{shard}`, which has none of that name", quoted(&name)))
         })?;
         entries.insert(name.to_string(), entry);
     }
@@ -101,7 +99,7 @@ fn weight_map(index: &FileHandle) -> Result<BTreeMap<&str, &str>> {
     let mut found = BTreeMap::new();
     for (name, shard) in map {
         let shard =
-            shard.as_str().ok_or_else(|| index.fault(format!("gives no file for tensor `{}`", name.escape_debug())))?;
+            shard.as_str().ok_or_else(|| index.fault(format!("gives no file for tensor `{}`", quoted(&name))))?;
         found.insert(name.as_str(), shard);
     }
     if found.is_empty() { Err(index.fault("has an empty `weight_map`")) } else { Ok(found) }

@@ -24,6 +24,7 @@ use super::decode::{Array, Stored, shape_shown};
 use super::sniff::{self, Format};
 use super::{FileHandle, npy, with_candidates};
 use crate::base::axis::Axis;
+use crate::rt::guard::quoted;
 use quants::Quant;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -128,7 +129,7 @@ fn read_zip(file: &FileHandle) -> Result<Archive> {
     if npz::fits(&parts) {
         return npz::read(file, parts);
     }
-    let names: Vec<String> = parts.iter().take(8).map(|part| part.name.escape_debug().to_string()).collect();
+    let names: Vec<String> = parts.iter().take(8).map(|part| quoted(&part.name)).collect();
     let error = file.fault("is a zip archive, neither of PyTorch nor of NumPy");
     Err(error.note("found", names.join(", ")).note("needed", "data.pkl in a folder, or .npy files alone"))
 }
@@ -252,7 +253,7 @@ fn find<'a>(file: &'a FileHandle, name: &str) -> Result<(&'a str, &'a Entry)> {
     if let Some((name, entry)) = entries.get_key_value(name) {
         return Ok((name, entry));
     }
-    let error = file.fault(format!("has no tensor `{}`", name.escape_debug()));
+    let error = file.fault(format!("has no tensor `{}`", quoted(&name)));
     Err(with_candidates(error, name, entries.keys().map(String::as_str)))
 }
 

@@ -5,6 +5,7 @@
 //! Values stand in one list and refer to each other by number, so neither recursion nor cycles can be built of them.
 //! Operations are those of `pickletools` of Python, protocols 2 to 5, as PyTorch writes them.
 
+use crate::rt::guard::quoted;
 use std::collections::HashMap;
 
 /// More values than the largest state dictionaries have.
@@ -325,7 +326,7 @@ impl<'a> Machine<'a> {
             Some((_, known)) => self.push(Node::Known(*known)),
             None => {
                 let shown: String = full.chars().take(80).collect();
-                Err(format!("asks for `{}`, which a file of tensors may not have", shown.escape_debug()))
+                Err(format!("asks for `{}`, which a file of tensors may not have", quoted(&shown)))
             }
         }
     }

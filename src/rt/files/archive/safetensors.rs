@@ -5,6 +5,7 @@ use super::super::super::error::Result;
 use super::super::FileHandle;
 use super::super::decode::{Stored, claimed_bytes, shape_shown};
 use super::{Archive, Encoding, Entry, MAX_TENSORS, Order, Place, is_proper_name};
+use crate::rt::guard::short;
 use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -36,10 +37,10 @@ pub fn read(file: &FileHandle) -> Result<Archive> {
     let header = file.bytes.get(8..start).unwrap_or(&[]);
     let listed = serde_json::Deserializer::from_slice(header)
         .deserialize_map(Listing)
-        .map_err(|cause| file.fault(format!("has a safetensors header that cannot be read: {cause}")))?;
+        .map_err(|cause| file.fault(format!("has a safetensors header that cannot be read: {}", short(&cause))))?;
     check_layout(file, &listed, file.bytes.len() - start)?;
     SafeTensors::read_metadata(&file.bytes)
-        .map_err(|cause| file.fault(format!("is not a sound safetensors file: {cause}")))?;
+        .map_err(|cause| file.fault(format!("is not a sound safetensors file: {}", short(&cause))))?;
     let entries = listed.into_iter().map(|(name, info)| (name, entry(info, start))).collect();
     Ok(Archive { format: "safetensors", entries, settings: None })
 }

@@ -10,6 +10,7 @@ use super::super::decode::{MAX_LENGTH, MAX_RANK, Stored};
 use super::pickle::{self, Id, Node, Tensor, Values};
 use super::zipped::Part;
 use super::{Archive, Encoding, Entry, MAX_TENSORS, Order, Place, is_proper_name};
+use crate::rt::guard::quoted;
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -121,7 +122,7 @@ impl Found<'_> {
     fn entry(&self, name: &str, tensor: &Tensor) -> Result<Entry> {
         let key = &tensor.storage.key;
         let part = self.parts.get(&format!("{}/data/{key}", self.root)).ok_or_else(|| {
-            self.file.fault(format!("has no numbers for tensor `{name}`: member data/{} is absent", key.escape_debug()))
+            self.file.fault(format!("has no numbers for tensor `{name}`: member data/{} is absent", quoted(&key)))
         })?;
         let stored = stored(tensor.storage.stored);
         let whole = usize::try_from(tensor.storage.count).ok().and_then(|count| count.checked_mul(stored.bytes()));

@@ -3,6 +3,7 @@
 
 use super::super::super::error::Result;
 use super::super::FileHandle;
+use crate::rt::guard::{quoted, short};
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
 use std::borrow::Cow;
@@ -31,7 +32,7 @@ pub struct Part {
 
 /// All members, in the order of the directory. None overlaps another or the directory.
 pub fn parts(file: &FileHandle) -> Result<Vec<Part>> {
-    let broken = |cause: zip::result::ZipError| file.fault(format!("is not a sound zip archive: {cause}"));
+    let broken = |cause: zip::result::ZipError| file.fault(format!("is not a sound zip archive: {}", short(&cause)));
     let mut archive = ZipArchive::new(Cursor::new(&file.bytes[..])).map_err(broken)?;
     if archive.len() > MAX_PARTS {
         return Err(file.fault(format!("is a zip archive of {} members; at most {MAX_PARTS}", archive.len())));
@@ -44,7 +45,7 @@ pub fn parts(file: &FileHandle) -> Result<Vec<Part>> {
     for number in 0..archive.len() {
         let member = archive.by_index_raw(number).map_err(broken)?;
         let name = member.name().map_err(broken)?.to_string();
-        let odd = |what: String| file.fault(format!("is a zip archive whose member `{}` {what}", name.escape_debug()));
+        let odd = |what: String| file.fault(format!("is a zip archive whose member `{}` {what}", quoted(&name)));
         let deflated = match member.compression() {
             CompressionMethod::Stored => false,
             CompressionMethod::DEFLATE => true,
@@ -77,7 +78,7 @@ fn apart(file: &FileHandle, parts: &[Part]) -> Result<()> {
         if let [(_, end, first), (start, _, second)] = *pair
             && start < end
         {
-            let names = format!("`{}` and `{}`", first.escape_debug(), second.escape_debug());
+            let names = format!("`{}` and `{}`", quoted(&first), quoted(&second));
             return Err(file.fault(format!("is a zip archive whose members {names} overlap")));
         }
     }
@@ -88,7 +89,7 @@ impl Part {
     /// The bytes of the member as they were before packing, checked against size and checksum.
     pub fn bytes<'a>(&self, file: &'a FileHandle) -> Result<Cow<'a, [u8]>> {
         let packed = file.bytes.get(self.packed.clone()).unwrap_or(&[]);
-        let damaged = |what: &str| file.fault(format!("is damaged: its member `{}` {what}", self.name.escape_debug()));
+        let damaged = |what: &str| file.fault(format!("is damaged: its member `{}` {what}", quoted(&self.name)));
         if !self.deflated {
             let sound = *self.sound.get_or_init(|| checksum(packed) == self.crc);
             return if sound { Ok(Cow::Borrowed(packed)) } else { Err(damaged("has another checksum than stated")) };
