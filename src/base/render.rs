@@ -36,12 +36,18 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String
     tidied(&renderer.term_width(WIDTH).render(&[group]), placed)
 }
 
-/// A message may quote what a program made, which has no end.
-const LONGEST_MESSAGE: usize = 2_000;
+/// A message may quote what a program made, which has no end: then so many letters of its start and of its end are shown,
+/// where the reason often stands.
+const SHOWN: (usize, usize) = (1_500, 400);
 
 fn shortened(message: &str) -> Cow<'_, str> {
-    let Some((at, _)) = message.char_indices().nth(LONGEST_MESSAGE) else { return message.into() };
-    format!("{}... ({} letters in all)", &message[..at], message.chars().count()).into()
+    let count = message.chars().count();
+    if count <= SHOWN.0 + SHOWN.1 {
+        return message.into();
+    }
+    let start: String = message.chars().take(SHOWN.0).collect();
+    let end: String = message.chars().skip(count - SHOWN.1).collect();
+    format!("{start} ... ({count} letters in all) ... {end}").into()
 }
 
 /// The renderer draws a line for a text even where none is shown, and lets through the control characters behind ASCII, one of
@@ -147,7 +153,7 @@ mod tests {
     #[test]
     fn what_a_program_made_is_shown_without_harm() {
         let long = render(&Diagnostic::plain("R011", "a".repeat(5_000)), &Sources::default(), false);
-        assert!(long.len() < 2_100 && long.contains("(5000 letters in all)"), "{}", long.len());
+        assert!(long.len() < 2_000 && long.contains("(5000 letters in all)"), "{}", long.len());
         let sly = render(&Diagnostic::plain("R008", "there is no `a\u{9b}2Jb`"), &Sources::default(), false);
         assert_eq!(sly, "error[R008]: there is no `a\u{fffd}2Jb`\n");
     }
@@ -187,7 +193,7 @@ error[E012]: `flat` has no axis `pos`
     #[test]
     fn without_a_place() {
         let diagnostic = Diagnostic::plain("E011", "no axis is called `featrue`").help("did you mean `feature`?");
-        let expected = "error[E011]: no axis is called `featrue`\n |\n = help: did you mean `feature`?\n";
+        let expected = "error[E011]: no axis is called `featrue`\n = help: did you mean `feature`?\n";
         assert_eq!(render(&diagnostic, &Sources::default(), false), expected);
     }
 

@@ -19,7 +19,7 @@ pub fn short(cause: &dyn std::fmt::Display) -> String {
 }
 
 /// The letters of a file's own name that a message shows.
-const SHOWN: usize = 80;
+const SHOWN: usize = 60;
 
 /// A name that stands in a file, for a message: whatever it holds, on one line and not long.
 pub fn quoted(name: &str) -> String {
@@ -43,6 +43,6 @@ mod tests {
         assert_eq!(short(&"no\ngood"), "no good");
         assert_eq!(short(&"a".repeat(1000)), format!("{}...", "a".repeat(200)));
         assert_eq!(quoted("w.\u{1b}[1m\n"), "w.\\u{1b}[1m\\n");
-        assert_eq!(quoted(&"\u{1f}".repeat(100)), "\\u{1f}".repeat(13) + "...");
+        assert_eq!(quoted(&"\u{1f}".repeat(100)), "\\u{1f}".repeat(10) + "...");
     }
 }

@@ -219,14 +219,18 @@ fn a_fenced_session_is_held_by_the_kernel_and_its_host_is_not() {
         };
         session.register("fn peek() -> int", read).unwrap();
         let found = value(&mut session, "use host: peek\npeek()").int().unwrap();
-        // What a program needs goes on: threads of the pool, and files in the output folder.
+        // What a program needs goes on: the threads of the pool, and files in the output folder.
         assert_eq!(
-            number(&mut session, "axis a = 300\naxis b = 300\nlet x = full[a, b](1.0)\nsum[a, b](x @[b] x[a -> a])"),
-            90_000.0
+            number(
+                &mut session,
+                "use std.io\naxis a = 300\naxis b = 300\naxis c = 300\nlet x = full[a, b](1.0) @[b] full[b, c](1.0)\nio.write_text(\"a.txt\", \"b\")\nsum[a, c](x)"
+            ),
+            27_000_000.0
         );
         (found, session.enforced().unwrap())
     };
     let (found, enforced) = seen(true, secret.clone());
+    assert_eq!(std::fs::read_to_string(own.path().join("out/a.txt")).unwrap(), "b");
     let enforced = enforced.expect("it was asked for");
     // The machines that test this have both; `locus info` tells of one that has not.
     assert!(enforced.files && enforced.calls, "{}", enforced.shown());

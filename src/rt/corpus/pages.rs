@@ -1,8 +1,9 @@
-//! A look at the pages of a Parquet column before its crate reads them: the crate makes room for whatever a page says
-//! it will have once it is uncompressed, two gigabytes at most, and nothing but the page itself says so.
+//! A look at the footer of a Parquet file and at the pages of a column before the crate reads them. The crate walks through as
+//! many items as a list says it has, and makes room for whatever a page says it will have once it is uncompressed, two
+//! gigabytes at most; nothing but the file itself says so.
 //!
-//! Only the beginning of each page's header is understood, Thrift's compact protocol as far as it takes to find the next
-//! page; everything is held against the bytes of the column.
+//! Thrift's compact protocol is understood as far as it takes to find the end of the footer and the next page; everything is
+//! held against the bytes that are there.
 
 use crate::rt::error::{Error, Result, code};
 use crate::rt::files::FileHandle;
@@ -15,6 +16,28 @@ const MAX_VALUES: i64 = 16 << 20;
 /// Headers have some dozens of bytes; those with statistics of long texts have more.
 const MAX_HEADER: usize = 64 << 10;
 const MAX_DEPTH: usize = 8;
+/// The length of the footer, and `PAR1`.
+const TAIL: u64 = 8;
+/// The number of Thrift's kind.
+const STRUCTURE: u8 = 12;
+
+/// Checks that the footer is as long as the lists in it say. What is no footer at all is left to the crate, which says so.
+pub fn check_footer(file: &FileHandle, disk: &mut File) -> Result<()> {
+    let broken = |what: &str| file.fault(format!("is not a sound Parquet file: {what}"));
+    let cannot = |cause: std::io::Error| Error::new(code::FILE, format!("{}: {cause}", file.shown()));
+    let mut end = [0; TAIL as usize];
+    let Some(at) = file.length.checked_sub(TAIL) else { return Ok(()) };
+    disk.seek(SeekFrom::Start(at)).map_err(cannot)?;
+    disk.read_exact(&mut end).map_err(cannot)?;
+    let [a, b, c, d, magic @ ..] = end;
+    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+    let Some(start) = at.checked_sub(length).filter(|_| magic == *b"PAR1") else { return Ok(()) };
+    let mut bytes = vec![0; length as usize];
+    disk.seek(SeekFrom::Start(start)).map_err(cannot)?;
+    disk.read_exact(&mut bytes).map_err(cannot)?;
+    let mut cursor = Cursor { bytes: &bytes, at: 0 };
+    cursor.skip(STRUCTURE, 0).ok_or_else(|| broken("its footer cannot be read"))
+}
 
 /// Checks every page in `length` bytes from `start` on.
 pub fn check(file: &FileHandle, disk: &mut File, start: u64, length: u64) -> Result<()> {
@@ -104,7 +127,7 @@ impl Cursor<'_> {
                 (2, 5) => page.plain = self.signed()?,
                 (3, 5) => page.stored = self.signed()?,
                 // The headers of the kinds of pages; all begin with the number of values.
-                (5 | 7 | 8, 12) => page.values = page.values.max(self.values()?),
+                (5 | 7 | 8, STRUCTURE) => page.values = page.values.max(self.values()?),
                 (_, kind) => self.skip(kind, 0)?,
             }
         }
@@ -137,14 +160,12 @@ impl Cursor<'_> {
             9 | 10 => {
                 let head = self.byte()?;
                 let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
-                // Each item takes a byte at least, flags too.
-                (count <= self.bytes.len() as u64).then_some(())?;
-                (0..count).try_for_each(|_| match head & 0x0f {
-                    1 | 2 => self.pass(1),
-                    kind => self.skip(kind, depth + 1),
-                })
+                // No list of a footer or a page holds flags, and readers differ on the bytes that they take. Each other
+                // item takes a byte at least.
+                (count <= self.bytes.len() as u64 && !matches!(head & 0x0f, 1 | 2)).then_some(())?;
+                (0..count).try_for_each(|_| self.skip(head & 0x0f, depth + 1))
             }
-            12 => {
+            STRUCTURE => {
                 let mut last = 0;
                 loop {
                     match self.field(&mut last)? {
@@ -153,7 +174,7 @@ impl Cursor<'_> {
                     }
                 }
             }
-            // Maps stand in no header of a page.
+            // Maps stand in neither.
             _ => None,
         }
     }

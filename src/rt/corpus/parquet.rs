@@ -1,7 +1,7 @@
 //! Columns of Parquet files, row group by row group. The only place that knows the crate `parquet`.
 //!
-//! The crate is let near a column only after its pages were looked at (`pages`), and its panics are caught. Read are
-//! columns of texts and of lists of whole numbers, uncompressed or with snappy or zstd.
+//! The crate is let near a file only after its footer was looked at, and near a column after its pages were (`pages`); its
+//! panics are caught. Read are columns of texts and of lists of whole numbers, uncompressed or with snappy or zstd.
 
 use super::{Document, Wanted, pages};
 use crate::rt::error::{Error, Result};
@@ -40,7 +40,8 @@ pub struct Parquet<'a> {
 
 impl<'a> Parquet<'a> {
     pub fn new(file: &'a FileHandle, wanted: Wanted<'a>) -> Result<Parquet<'a>> {
-        let (disk, own) = (file.on_disk()?, file.on_disk()?);
+        let (mut disk, own) = (file.on_disk()?, file.on_disk()?);
+        pages::check_footer(file, &mut disk)?;
         let reader = called(file, || SerializedFileReader::new(own))?;
         let (column, levels) = find(file, &reader, wanted)?;
         let ready = VecDeque::new();
