@@ -88,7 +88,8 @@ impl Checker {
         self.modules[module.0].name.starts_with("std.")
     }
 
-    fn stand_in(&mut self, ty: &Type, span: Span) -> Val {
+    /// A value of that type, which nothing makes.
+    pub(super) fn stand_in(&mut self, ty: &Type, span: Span) -> Val {
         shape_of(ty).with_leaves(&mut |ty| {
             let id = self.new_local(ty.clone(), None, span);
             self.local(id, ty.clone())
