@@ -12,7 +12,8 @@ impl Generator {
         let c = self.truth(&Type::new(Elem::Bool, &axes), depth - 1);
         let x = self.value(ty, depth - 1);
         let y = match self.dice.below(3) {
-            0 if ty.elem.is_float() => self.literal(Elem::F64),
+            // Beside a number there is nothing whose element type a wider one would take.
+            0 if ty.elem.is_float() => self.literal(if ty.axes.is_empty() { ty.elem } else { Elem::F64 }),
             // The first two must share an axis.
             1 if all && !ty.axes.is_empty() => {
                 let part = self.part_of(&ty.axes);
