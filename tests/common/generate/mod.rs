@@ -152,7 +152,7 @@ impl Program {
         }
         for axis in 0..self.axes.0.len() {
             let types::Origin::Like(_) = self.axes.0[axis].origin else {
-                let twin = format!("{}2", self.axes.name(axis));
+                let twin = format!("{}_too", self.axes.name(axis));
                 if words.contains(self.axes.name(axis)) || words.contains(&twin[..]) {
                     text += &format!("{}\n", self.axes.declared(axis));
                 }

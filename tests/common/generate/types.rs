@@ -128,7 +128,7 @@ impl Axes {
         }
         let kinds: Vec<usize> = (0..count).collect();
         let of = dice.pick(&kinds);
-        axes.push(&format!("{}2", axes.name(of)), axes.size(of), true, Origin::Like(of));
+        axes.push(&format!("{}_too", axes.name(of)), axes.size(of), true, Origin::Like(of));
         let of = dice.pick(&kinds);
         let size = axes.size(of);
         let lo = dice.below(size);
