@@ -7,7 +7,7 @@ use super::super::blas::{self, Matrix};
 use super::super::error::{Error, Result, code};
 use super::super::tensor::{Aligned, Tensor, checked_count};
 use super::layout::{self, Job, Seen};
-use super::{Faults, Roles, Rows, Scores, unsettled};
+use super::{HiddenWeighs, Roles, Rows, Scores, unsettled};
 use crate::base::ops::DType;
 use rayon::prelude::*;
 
@@ -53,17 +53,17 @@ impl Job<'_> {
             Aligned::<T>::zeros(checked_count(&shapes[1])?),
             Aligned::<T>::zeros(checked_count(&shapes[2])?),
         ];
-        let faults = Faults::default();
+        let hidden = HiddenWeighs::default();
         let tasks = self.outer.count();
         if !dq.is_empty() && !dk.is_empty() && !dv.is_empty() && tasks > 0 {
             let values = layout::values::<T, 4>(operands)?;
             let [q, k, v] = [dq.len() / tasks, dk.len() / tasks, dv.len() / tasks];
             let parts = dq.par_chunks_mut(q).zip(dk.par_chunks_mut(k)).zip(dv.par_chunks_mut(v)).enumerate();
             parts.try_for_each(|(outer, ((q, k), v))| {
-                self.slopes_at(&values, operands, outer, Parts { q, k, v }, &faults)
+                self.slopes_at(&values, operands, outer, Parts { q, k, v }, &hidden)
             })?;
         }
-        if !faults.judged(self.roles.k)? {
+        if hidden.noted() {
             return Ok(None);
         }
         let made = [Tensor::dense(&shapes[0], dq)?, Tensor::dense(&shapes[1], dk)?, Tensor::dense(&shapes[2], dv)?];
@@ -78,7 +78,7 @@ impl Job<'_> {
         operands: &[Tensor; 4],
         outer: usize,
         out: Parts<T>,
-        faults: &Faults,
+        hidden: &HiddenWeighs,
     ) -> Result<()> {
         let start = self.outer.at(outer);
         let columns =
@@ -98,7 +98,7 @@ impl Job<'_> {
                 let adjoint = self.matrix(dz, 3, at[4] + first * self.rows[3]);
                 let turned = |matrix| Matrix { turned: true, ..matrix };
                 let one = T::from_f64(1.0);
-                let inverse = self.weights(block, (queries, turned(keys)), &mut weights, faults)?;
+                let inverse = self.weights(block, (queries, turned(keys)), &mut weights, hidden)?;
                 let size = [count, width, self.width];
                 blas::product(size, one, (adjoint, turned(values)), false, (&mut slopes, width))?;
                 let each = weights.chunks_mut(width).zip(slopes.chunks_mut(width)).zip(inverse);

@@ -18,7 +18,7 @@ use crate::base::axis::Axis;
 use crate::base::ops::DType;
 use layout::{Job, Seen};
 use rayon::prelude::*;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use gradient::gradient;
 
@@ -94,26 +94,17 @@ fn unsettled() -> Error {
     Error::new(code::INTERNAL, "attention that found no way to go")
 }
 
-/// What went wrong in some row.
-const NOT_A_NUMBER: u8 = 1;
-const HIDDEN_WEIGHS: u8 = 2;
-
+/// Whether a hidden key weighs more than nothing in some row: then all must be computed again without limits.
 #[derive(Default)]
-struct Faults(AtomicU8);
+struct HiddenWeighs(AtomicBool);
 
-impl Faults {
-    fn note(&self, fault: u8) {
-        self.0.fetch_or(fault, Ordering::Relaxed);
+impl HiddenWeighs {
+    fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 
-    /// True if everything may be used, false if it must be computed again without limits.
-    fn judged(&self, k: Axis) -> Result<bool> {
-        let found = self.0.load(Ordering::Relaxed);
-        if found & NOT_A_NUMBER != 0 {
-            let message = format!("`max[{k}]` met NaN, which has no place in an order");
-            return Err(Error::new(code::NOT_FINITE, message));
-        }
-        Ok(found == 0)
+    fn noted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -138,7 +129,7 @@ impl Job<'_> {
         let shape = self.result_shape();
         let mut out = Aligned::<T>::scratch(checked_count(&shape)?);
         let (row, rows) = (self.inner.count() * self.width, self.block_rows());
-        let faults = Faults::default();
+        let hidden = HiddenWeighs::default();
         if self.queries * row > 0 {
             let values = layout::values::<T, 3>(operands)?;
             let tasks: Vec<(usize, usize, &mut [T])> = out
@@ -150,10 +141,10 @@ impl Job<'_> {
                 .collect();
             tasks.into_par_iter().try_for_each(|(outer, first, part)| {
                 let count = part.len() / row;
-                self.attended_rows(&values, outer, (first, count), &faults, part)
+                self.attended_rows(&values, outer, (first, count), &hidden, part)
             })?;
         }
-        if !faults.judged(self.roles.k)? {
+        if hidden.noted() {
             return Ok(None);
         }
         self.origins(Tensor::dense(&shape, out)?, operands).map(Some)
@@ -165,7 +156,7 @@ impl Job<'_> {
         [q, k, v]: &[&[T]; 3],
         outer: usize,
         (first, count): (usize, usize),
-        faults: &Faults,
+        hidden: &HiddenWeighs,
         out: &mut [T],
     ) -> Result<()> {
         let start = self.outer.at(outer);
@@ -176,7 +167,7 @@ impl Job<'_> {
             let block = self.block(first, count, at[3]);
             let queries = self.matrix(q, 0, at[0] + first * self.rows[0]);
             let keys = Matrix { turned: true, ..self.matrix(k, 1, at[1]) };
-            let inverse = self.weights(block, (queries, keys), &mut scores, faults)?;
+            let inverse = self.weights(block, (queries, keys), &mut scores, hidden)?;
             let weights = Matrix { values: &scores[..], row: block.width, turned: false };
             let found = &mut out[inner * self.width..];
             let size = [count, self.width, block.width];
@@ -201,13 +192,14 @@ impl Job<'_> {
         Block { first, count, width, mask }
     }
 
-    /// exp(score - largest of the row) for every key, and for each row one over their sum. A hidden one gets 0.
+    /// exp(score - largest of the row) for every key, and for each row one over their sum. A hidden one gets 0. A row with NaN
+    /// weighs NaN everywhere, as a softmax does, and what is hidden in it too.
     fn weights<T: Rows>(
         &self,
         block: Block,
         operands: (Matrix<T>, Matrix<T>),
         scores: &mut [T],
-        faults: &Faults,
+        hidden: &HiddenWeighs,
     ) -> Result<Vec<f64>> {
         let Block { first, count, width, mask } = block;
         let factor = T::from_f64(self.scale);
@@ -224,16 +216,10 @@ impl Job<'_> {
             };
             let largest = T::largest(&row[..end]);
             let far = largest.to_f64();
-            // A NaN among finite ones shows in their sum.
-            let mut nan = !far.is_finite() && row[..end].iter().any(|x| x.to_f64().is_nan());
-            // NaN differences count as near.
-            if end < self.keys && !(far - self.hidden > T::FAR) {
-                faults.note(HIDDEN_WEIGHS);
-            }
             let sum = T::raise(&mut row[..end], largest);
-            nan |= far.is_finite() && sum.is_nan();
-            if nan {
-                faults.note(NOT_A_NUMBER);
+            // NaN differences count as near.
+            if end < self.keys && (sum.is_nan() || !(far - self.hidden > T::FAR)) {
+                hidden.note();
             }
             inverse.push(1.0 / sum);
             row[end..].fill(T::from_f64(0.0));

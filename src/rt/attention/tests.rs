@@ -200,14 +200,31 @@ fn hidden_keys_that_weigh() {
 }
 
 #[test]
-fn refuses_what_has_no_order_and_lengths_that_differ() {
+fn a_row_with_nan_is_nan_and_no_other() {
+    let [b, h, qs, ks, ds, es] = axes(NAMES);
+    let one = |axis, values: &[f32]| Tensor::from_slice(&[(b, 1), (axis, 3), (h, 1), (es, 1)], values).unwrap();
+    let deep = |axis, values: &[f32]| Tensor::from_slice(&[(b, 1), (axis, 3), (h, 1), (ds, 1)], values).unwrap();
+    let (k, v, dz) = (deep(ks, &[1.0, 1.0, 1.0]), one(ks, &[1.0, 3.0, 5.0]), one(qs, &[1.0, 1.0, 1.0]));
+    let causal = Tensor::from_slice(&[(qs, 3), (ks, 3)], &[1u8, 0, 0, 1, 1, 0, 1, 1, 1]).unwrap();
+    let scores = Scores { scale: 1.0, hidden: -1e9, seen: Some(&causal) };
+    for wrong in [f32::NAN, f32::INFINITY] {
+        let q = deep(qs, &[1.0, wrong, 1.0]);
+        let found = attention(&q, &k, &v, scores, roles()).unwrap().to_f64(&[b, qs, h, es]).unwrap();
+        assert!(found[1].is_nan() && found[0] == 1.0 && (found[2] - 3.0).abs() < 1e-6, "{found:?}");
+        let [dq, _, dv] = gradient([&q, &k, &v], &dz, scores, roles()).unwrap();
+        let dq = dq.to_f64(&[b, qs, h, ds]).unwrap();
+        assert!(dq[1].is_nan() && dq[0] == 0.0 && dq[2].abs() < 1e-6, "{dq:?}");
+        // The last key is hidden from the row in question, and weighs NaN in it like all others.
+        assert!(dv.to_f64(&[b, ks, h, es]).unwrap().iter().all(|x| x.is_nan()));
+    }
+}
+
+#[test]
+fn refuses_lengths_that_differ() {
     let [b, h, qs, ks, ds, es] = axes(NAMES);
     let mut dice = Dice::new(1);
     let q = dice.dense(DType::F32, &[(b, 2), (qs, 2), (h, 1), (ds, 3)]);
     let k = dice.dense(DType::F32, &[(b, 2), (ks, 2), (h, 1), (ds, 3)]);
-    let v = dice.dense(DType::F32, &[(b, 2), (ks, 2), (h, 1), (es, 3)]);
-    let all = Scores { scale: f64::NAN, hidden: 0.0, seen: None };
-    assert_eq!(attention(&q, &k, &v, all, roles()).unwrap_err().code, code::NOT_FINITE);
     let short = dice.dense(DType::F32, &[(b, 2), (ks, 1), (h, 1), (es, 3)]);
     let all = Scores { scale: 1.0, hidden: 0.0, seen: None };
     assert_eq!(attention(&q, &k, &short, all, roles()).unwrap_err().code, code::SIZE);
