@@ -103,7 +103,7 @@ impl Prepared {
 }
 
 /// The numbers of a value, in an order that does not depend on layout; every NaN is the same.
-fn numbers(value: &Value, out: &mut Vec<f64>) {
+pub fn numbers(value: &Value, out: &mut Vec<f64>) {
     let plain = value.clone().plain().expect("a value that fits");
     let start = out.len();
     match &plain {
@@ -148,15 +148,23 @@ pub fn bits_differ(names: &[&str], one: &Left, other: &Left) -> Option<String> {
     (one.expectations != other.expectations).then(|| "the expectations differ".to_string())
 }
 
+/// A difference that is more than rounding: in which value, by its number, and by how much at most.
+pub struct Far {
+    pub what: String,
+    pub global: Option<usize>,
+    pub by: f64,
+}
+
 /// What differs by more than rounding: 1e-6 of the largest entry of a value, or of 1 if that is more. `before` may
 /// fail in what `after` never does, because nobody reads its result; never the other way round.
-pub fn far(names: &[&str], after: &Left, before: &Left) -> Option<String> {
+pub fn far(names: &[&str], after: &Left, before: &Left) -> Option<Far> {
     let item = |left: &Left| left.fault.as_ref().map_or(usize::MAX, |fault| fault.item);
     let internal = before.fault.as_ref().is_some_and(|fault| fault.code == "panic" || fault.code == "R099");
     if item(after) < item(before) || internal {
-        return Some(format!("the errors differ: {:?} and {:?}", after.fault, before.fault));
+        let what = format!("the errors differ: {:?} and {:?}", after.fault, before.fault);
+        return Some(Far { what, global: None, by: f64::INFINITY });
     }
-    for ((a, b), name) in after.globals.iter().zip(&before.globals).zip(names) {
+    for (global, ((a, b), name)) in after.globals.iter().zip(&before.globals).zip(names).enumerate() {
         let (mut x, mut y) = (Vec::new(), Vec::new());
         numbers(a, &mut x);
         numbers(b, &mut y);
@@ -164,13 +172,17 @@ pub fn far(names: &[&str], after: &Left, before: &Left) -> Option<String> {
         if y.is_empty() {
             continue;
         }
+        let far = |what: String, by: f64| Some(Far { what, global: Some(global), by });
         if x.len() != y.len() {
-            return Some(format!("`{name}` has {} numbers and {}", x.len(), y.len()));
+            return far(format!("`{name}` has {} numbers and {}", x.len(), y.len()), f64::INFINITY);
         }
         let largest = y.iter().filter(|y| y.is_finite()).fold(1f64, |most, y| most.max(y.abs()));
         let close = |at: usize| (x[at] - y[at]).abs() <= 1e-6 * largest || x[at].to_bits() == y[at].to_bits();
         if let Some(at) = (0..x.len()).find(|&at| !close(at)) {
-            return Some(format!("`{name}` differs at {at}: {:?} and {:?}, of up to {largest}", x[at], y[at]));
+            let apart =
+                |at: usize| if x[at].is_nan() || y[at].is_nan() { f64::INFINITY } else { (x[at] - y[at]).abs() };
+            let by = (0..x.len()).filter(|&at| !close(at)).map(apart).fold(0.0, f64::max);
+            return far(format!("`{name}` differs at {at}: {:?} and {:?}, of up to {largest}", x[at], y[at]), by);
         }
     }
     None
