@@ -12,7 +12,7 @@ use client::Client;
 use locus::base::diag::{Diagnostic, Severity};
 use locus::session::editor::places::Lines;
 use locus::session::editor::texts::Texts;
-use locus::session::editor::{Analysis, analyse, glance};
+use locus::session::editor::{Findings, analyse, glance};
 use locus::session::load::DiskLoader;
 use locus::session::world::BufferWorld;
 use locus::session::{Output, Session, Settings};
@@ -321,7 +321,7 @@ fn median_of_problems(name: &str) -> Option<String> {
 #[test]
 fn a_glance_finds_a_part_of_the_problems() {
     let texts = Texts::default();
-    let of = |found: &Analysis| -> BTreeSet<(String, u32, u32)> {
+    let of = |found: &Findings| -> BTreeSet<(String, u32, u32)> {
         let place = |one: &Diagnostic| one.primary.as_ref().map_or((0, 0), |label| (label.span.start, label.span.end));
         found.problems.iter().map(|one| (one.code.to_string(), place(one).0, place(one).1)).collect()
     };
@@ -334,7 +334,8 @@ fn a_glance_finds_a_part_of_the_problems() {
                 continue;
             };
             for text in [1, 2, 5].map(|of| misspelt(&text, of)).into_iter().chain([text.clone()]) {
-                let (soon, whole) = (of(&glance(&texts, Some(&path), &text)), of(&analyse(&texts, Some(&path), &text)));
+                let (soon, whole) =
+                    (of(&glance(&texts, Some(&path), &text)), of(&analyse(&texts, Some(&path), &text).found));
                 // What follows from a fault that only a body has, or a function read alone, is not reported by itself.
                 if whole.is_subset(&soon) {
                     assert_eq!(soon, whole, "{}:\n{text}", path.display());

@@ -1,13 +1,15 @@
 //! Believing functions: what is wrong in the text under a person's hands, before the library's own text is read again.
 //!
 //! Most of the time of a check goes into the bodies of library functions, once for each call. A text can be judged without
-//! them: by what a signature states, or by what the same function yielded for arguments of the same types. What is found then
-//! is a part of what a whole check finds; what only a body would object to is not found, and the IR is never run.
+//! them: by what a signature states, or by what the same function yielded for arguments of the same types; a captured model by
+//! the sites that it had for such arguments. What is found then is a part of what a whole check finds; what only a body would
+//! object to is not found, and the IR is never run.
 
 use super::Checker;
-use super::call::shape_of;
+use super::call::{ArgVal, shape_of};
 use super::modules::ModId;
 use super::value::{Closure, FnVal, Lit, Val};
+use crate::base::axis::Axis;
 use crate::base::span::Span;
 use crate::ir::Type;
 use crate::syntax::ast::{FnItem, Lambda};
@@ -23,10 +25,20 @@ const DEEPEST: usize = 6;
 pub(super) struct Beliefs {
     /// By the function and what it was given: what came back.
     known: HashMap<u64, Type>,
+    /// By the forward function and its arguments: the sites that were met.
+    met: HashMap<u64, Rc<[Met]>>,
     /// The functions of the user's that were read where they are called.
     entered: HashSet<*const FnItem>,
     /// The names that a lambda reads. It is held, so that no other can have its address.
     reads: HashMap<*const Lambda, (Rc<Lambda>, Rc<Vec<String>>)>,
+}
+
+/// A site that a forward pass came by: what stands there, and the axes of the loops around it.
+#[derive(Clone)]
+pub(super) struct Met {
+    pub name: String,
+    pub ty: Type,
+    pub loops: Vec<Axis>,
 }
 
 /// What is to be done about a call.
@@ -42,6 +54,10 @@ impl Checker {
         self.beliefs = Some(Beliefs::default());
     }
 
+    pub(super) fn believes(&self) -> bool {
+        self.beliefs.is_some()
+    }
+
     /// What the call at hand yields, whose parameters are bound, if that can be believed. The sites of a model that is being
     /// captured stand in bodies, so those are read.
     pub(super) fn believed(&mut self, module: ModId, item: &Rc<FnItem>, result: Option<&Type>, span: Span) -> Belief {
@@ -49,11 +65,11 @@ impl Checker {
             beliefs.entered.insert(Rc::as_ptr(item));
         }
         let reads_bodies = self.capture.is_some() || !self.swapping.is_empty();
-        if self.beliefs.is_none() || reads_bodies || !self.is_of_library(module) {
+        if !self.believes() || reads_bodies || !self.is_of_library(module) {
             return Belief::Unknown(None);
         }
         if let Some(result) = result.filter(|ty| says_enough(ty)) {
-            return Belief::Yields(self.stand_in(&result.clone(), span));
+            return Belief::Yields(self.stand_in(result, span));
         }
         let asked = self.question(item);
         let known = self.beliefs.as_ref().zip(asked).and_then(|(beliefs, asked)| beliefs.known.get(&asked)).cloned();
@@ -81,6 +97,7 @@ impl Checker {
     pub(super) fn doubt(&mut self) {
         if let Some(beliefs) = &mut self.beliefs {
             beliefs.known.clear();
+            beliefs.met.clear();
         }
     }
 
@@ -100,10 +117,37 @@ impl Checker {
     fn question(&mut self, item: &Rc<FnItem>) -> Option<u64> {
         let mut hasher = DefaultHasher::new();
         Rc::as_ptr(item).hash(&mut hasher);
-        let (vars, generics) = (self.frame().vars.clone(), self.frame().generics.clone());
-        generics.axes.hash(&mut hasher);
-        generics.elems.hash(&mut hasher);
-        vars.iter().all(|var| self.mark(&var.val, &mut hasher, 0)).then(|| hasher.finish())
+        let frame = self.frame();
+        (&frame.generics.axes, &frame.generics.elems).hash(&mut hasher);
+        let vars = std::mem::take(&mut frame.vars);
+        let told = vars.iter().all(|var| self.mark(&var.val, &mut hasher, 0));
+        self.frame().vars = vars;
+        told.then(|| hasher.finish())
+    }
+
+    /// A forward function and its arguments as such a number, where calls are believed.
+    pub(super) fn question_of_sites(&mut self, forward: &FnVal, args: &[ArgVal]) -> Option<u64> {
+        self.beliefs.as_ref()?;
+        let mut hasher = DefaultHasher::new();
+        let told = self.mark_function(forward, &mut hasher, 0)
+            && args.iter().all(|arg| {
+                arg.name.as_ref().map(|name| &name.name).hash(&mut hasher);
+                self.mark(&arg.val, &mut hasher, 0)
+            });
+        told.then(|| hasher.finish())
+    }
+
+    /// The sites that the answer to that question were.
+    pub(super) fn known_sites(&self, asked: Option<u64>) -> Option<Rc<[Met]>> {
+        self.beliefs.as_ref()?.met.get(&asked?).cloned()
+    }
+
+    /// Keeps the sites that were met, if their types say all of them.
+    pub(super) fn keep_sites(&mut self, asked: Option<u64>, met: Vec<Met>) {
+        let whole = met.iter().all(|site| says_enough(&site.ty));
+        if let (Some(beliefs), Some(asked), true) = (&mut self.beliefs, asked, whole) {
+            beliefs.met.entry(asked).or_insert_with(|| met.into());
+        }
     }
 
     fn mark(&mut self, val: &Val, hasher: &mut DefaultHasher, depth: usize) -> bool {

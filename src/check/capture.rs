@@ -6,6 +6,7 @@
 //! stops after the last round that is asked for. If the model treats an axis of its arguments index by index
 //! (`streams` finds out), it runs on tiles along it, one after another, and the results are tensors in tiles.
 
+use super::believe::Met;
 use super::call::ArgVal;
 use super::value::{FnVal, Val};
 use super::{Checker, messages, streams};
@@ -22,8 +23,15 @@ pub(crate) struct CaptureState {
     base: usize,
     /// Only looking: record names and types.
     looking: bool,
-    /// Every site met: name, and the loop axes around it.
-    met: Vec<(String, Vec<Axis>)>,
+    /// Every site met.
+    met: Vec<Met>,
+}
+
+impl CaptureState {
+    /// Which requests ask for that site.
+    fn wanted(&self, name: &str) -> Vec<usize> {
+        (0..self.requests.len()).filter(|&at| self.requests[at].site == name).collect()
+    }
 }
 
 struct Request {
@@ -93,9 +101,8 @@ impl Checker {
 
     /// Where calls are believed, the first reading says enough: the types of what is captured.
     fn believed_sites(&mut self, requests: &[Request], span: Span) -> Option<Vec<Val>> {
-        self.beliefs.as_ref()?;
         let types = requests.iter().map(Request::captured_type).collect::<Option<Vec<Type>>>()?;
-        Some(types.iter().map(|ty| self.stand_in(ty, span)).collect())
+        self.believes().then(|| types.iter().map(|ty| self.stand_in(ty, span)).collect())
     }
 
     /// The same value with its tensors replaced.
@@ -163,7 +170,31 @@ impl Checker {
         requests: Vec<Request>,
     ) -> Option<(Vec<Request>, Option<Axis>)> {
         let faults = self.errors.len();
+        let asked = self.question_of_sites(f, args);
         self.capture = Some(CaptureState { requests, base: self.frames.len(), looking: true, met: Vec::new() });
+        let along = match self.known_sites(asked) {
+            Some(met) => {
+                self.meet_again(&met, capture.span);
+                None
+            }
+            None => self.read_forward(f, args, capture.span),
+        };
+        let state = self.capture.take()?;
+        if self.errors.len() > faults {
+            return None;
+        }
+        let known: Vec<String> = state.met.iter().map(|site| site.name.clone()).collect();
+        for (request, site) in state.requests.iter().zip(&capture.sites) {
+            if request.ty.is_none() {
+                self.error(messages::unknown_site(site.site.span, &request.site, &known));
+            }
+        }
+        self.keep_sites(asked, state.met);
+        (self.errors.len() == faults).then_some((state.requests, along))
+    }
+
+    /// Reads the forward function once, in a function that is thrown away; the axis along which it can run on tiles.
+    fn read_forward(&mut self, f: &Rc<FnVal>, args: &[ArgVal], span: Span) -> Option<Axis> {
         self.open_function("looking for sites");
         let mut params = Vec::new();
         let inner = args.iter().map(|arg| {
@@ -175,25 +206,26 @@ impl Checker {
             ArgVal { name: arg.name.clone(), val, span: arg.span }
         });
         let inner = inner.collect();
-        self.call(f, None, inner, capture.span);
+        self.call(f, None, inner, span);
         let level = self.level();
         let (function, _) = self.close_function(Vec::new());
-        self.note_sites(capture.span);
-        let state = self.capture.take()?;
-        if self.errors.len() > faults {
-            return None;
-        }
-        let known: Vec<String> = state.met.iter().map(|(name, _)| name.clone()).collect();
-        for (request, site) in state.requests.iter().zip(&capture.sites) {
-            if request.ty.is_none() {
-                self.error(messages::unknown_site(site.site.span, &request.site, &known));
+        self.note_sites(span);
+        // What is believed is never run, on tiles or otherwise.
+        let state = self.capture.as_ref().filter(|_| !self.believes())?;
+        local_axis(&function, &params, level, &state.requests)
+    }
+
+    /// The same sites as before, without reading the function.
+    fn meet_again(&mut self, sites: &[Met], span: Span) {
+        for site in sites {
+            let Some(state) = &mut self.capture else { return };
+            state.met.push(site.clone());
+            let wanted = state.wanted(&site.name);
+            if !wanted.is_empty() {
+                let val = self.stand_in(&site.ty, span);
+                wanted.into_iter().for_each(|at| self.look_at(at, &val, &site.loops));
             }
         }
-        if self.errors.len() > faults {
-            return None;
-        }
-        let along = local_axis(&function, &params, level, &state.requests);
-        Some((state.requests, along))
     }
 
     /// The second reading, in place. Slots start undefined; every loop that meets the site carries them.
@@ -284,21 +316,21 @@ impl Checker {
         self.bind(&name.name, val.clone(), false, name.span);
         let Some(state) = &self.capture else { return };
         let loops: Vec<(Axis, Val)> = self.frames[state.base..].iter().flat_map(|frame| frame.loops.clone()).collect();
-        let looking = state.looking;
-        let wanted: Vec<usize> = (0..state.requests.len()).filter(|&at| state.requests[at].site == name.name).collect();
-        if let Some(state) = &mut self.capture
-            && looking
-        {
-            state.met.push((name.name.clone(), loops.iter().map(|(axis, _)| *axis).collect()));
-            self.note_site(name, &val, &loops);
+        let wanted = state.wanted(&name.name);
+        if !state.looking {
+            wanted.into_iter().for_each(|at| self.keep(at, &val, &loops));
+            return;
         }
-        for at in wanted {
-            if looking { self.look_at(at, &val, &loops) } else { self.keep(at, &val, &loops) }
+        let loops: Vec<Axis> = loops.into_iter().map(|(axis, _)| axis).collect();
+        self.note_site(name, &val, &loops);
+        wanted.into_iter().for_each(|at| self.look_at(at, &val, &loops));
+        if let Some(state) = &mut self.capture {
+            state.met.push(Met { name: name.name.clone(), ty: val.ty(), loops });
         }
     }
 
     /// The brackets of a request that do not pin a loop.
-    fn rest_of(&mut self, at: usize, loops: &[(Axis, Val)]) -> (Vec<Bracket>, Span) {
+    fn rest_of(&mut self, at: usize, loops: &[Axis]) -> (Vec<Bracket>, Span) {
         let Some(state) = &self.capture else { return (Vec::new(), Span::default()) };
         let (parts, span) = (state.requests[at].parts.clone(), state.requests[at].span);
         let mut rest = Vec::new();
@@ -306,7 +338,7 @@ impl Checker {
             let pins_loop = match &part {
                 Bracket::Index { axis, .. } => {
                     let found = self.find_axis(&axis.name).unwrap_or_default();
-                    loops.iter().any(|(axis, _)| found.contains(axis))
+                    loops.iter().any(|axis| found.contains(axis))
                 }
                 _ => false,
             };
@@ -317,17 +349,14 @@ impl Checker {
         (rest, span)
     }
 
-    fn look_at(&mut self, at: usize, val: &Val, loops: &[(Axis, Val)]) {
+    fn look_at(&mut self, at: usize, val: &Val, loops: &[Axis]) {
         let (parts, span) = self.rest_of(at, loops);
         let kept = self.at_capture(|checker| checker.brackets(val.clone(), &parts, span));
         let Some(state) = &mut self.capture else { return };
         let request = &mut state.requests[at];
-        let astray = request.stated.iter().copied().find(|axis| !loops.iter().any(|(looped, _)| looped == axis));
-        let open: Vec<Axis> = loops
-            .iter()
-            .map(|(axis, _)| *axis)
-            .filter(|axis| !request.pins.iter().any(|(pin, _)| pin == axis))
-            .collect();
+        let astray = request.stated.iter().copied().find(|axis| !loops.contains(axis));
+        let pinned = |axis: &Axis| request.pins.iter().any(|(pin, _)| pin == axis);
+        let open: Vec<Axis> = loops.iter().copied().filter(|axis| !pinned(axis)).collect();
         request.ty = Some(kept.ty());
         request.value = kept;
         request.collects = open.first().copied();
@@ -351,7 +380,8 @@ impl Checker {
     }
 
     fn keep(&mut self, at: usize, val: &Val, loops: &[(Axis, Val)]) {
-        let (parts, span) = self.rest_of(at, loops);
+        let axes: Vec<Axis> = loops.iter().map(|(axis, _)| *axis).collect();
+        let (parts, span) = self.rest_of(at, &axes);
         let Some(state) = &self.capture else { return };
         let pins = state.requests[at].pins.clone();
         let (old, collects) = (state.requests[at].value.clone(), state.requests[at].collects);

@@ -50,11 +50,10 @@ impl Checker {
         notes.types.insert((span.start, span.end), val.ty());
     }
 
-    pub(super) fn note_site(&mut self, name: &ast::Ident, val: &Val, loops: &[(Axis, Val)]) {
+    pub(super) fn note_site(&mut self, name: &ast::Ident, val: &Val, loops: &[Axis]) {
         let Some(notes) = &mut self.notes else { return };
         if !notes.met.iter().any(|site| site.name == name.name) {
-            let loops = loops.iter().map(|(axis, _)| *axis).collect();
-            notes.met.push(Site { name: name.name.clone(), ty: val.ty(), loops });
+            notes.met.push(Site { name: name.name.clone(), ty: val.ty(), loops: loops.to_vec() });
         }
     }
 

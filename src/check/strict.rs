@@ -52,7 +52,7 @@ impl Checker {
             words(&text).into_iter().filter(|(at, _)| !own.contains(at)).map(|(_, word)| word).collect();
         // A length that is declared for a function of the library does not have to be named again. What failed may have
         // been the call that asks for it, and what was believed was not asked.
-        let failed = self.beliefs.is_some() || !self.errors.is_empty();
+        let failed = self.believes() || !self.errors.is_empty();
         for decl in decls.into_iter().filter(|decl| !used.contains(decl.name.name.as_str())) {
             let axis = Axis::named(&self.axis_space(id), &decl.name.name);
             if decl.size.is_some() && (failed || self.asked.contains(&axis)) {

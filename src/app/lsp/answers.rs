@@ -162,7 +162,8 @@ impl Server {
     fn formatting(&mut self, asked: DocumentFormattingParams) -> Result<Value, Refusal> {
         let analysis = self.documents.analysis(&asked.text_document.uri)?;
         if !analysis.whole {
-            let why = analysis.problems.first().map_or(String::new(), |problem| format!(": {}", problem_text(problem)));
+            let why =
+                analysis.found.problems.first().map_or(String::new(), |problem| format!(": {}", problem_text(problem)));
             return Err(Refusal::failed(format!("the text cannot be read, so it is left as it is{why}")));
         }
         value(formatted(&analysis.text).map(|new| edits::between(&analysis.text, &new)))

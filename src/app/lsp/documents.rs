@@ -28,15 +28,20 @@ pub struct Document {
     pub text: Rc<str>,
     /// A module of the library, which is shown and not judged.
     pub library: bool,
-    analysis: Option<Rc<Analysis>>,
-    /// Its problems were told to the client.
-    judged: bool,
+    read: Read,
     /// The whole took longer, when it was last worked out, than a person should wait.
     slow: bool,
-    /// It was glanced at.
-    glanced: bool,
     /// What was found at the last glance, wherever it stood.
     found: Vec<String>,
+}
+
+/// What was done about this version of a document.
+#[derive(Default)]
+struct Read {
+    analysis: Option<Rc<Analysis>>,
+    glanced: bool,
+    /// Its problems were told to the client.
+    judged: bool,
 }
 
 /// What is wrong should be said before a person has typed the next letter.
@@ -74,8 +79,8 @@ impl Documents {
         }
         let key = opened.uri.as_str().to_string();
         let (uri, version) = (opened.uri, opened.version);
-        let (analysis, judged, slow, glanced, found) = (None, false, false, false, Vec::new());
-        let document = Document { uri, path, version, text, library, analysis, judged, slow, glanced, found };
+        let (read, slow, found) = (Read::default(), false, Vec::new());
+        let document = Document { uri, path, version, text, library, read, slow, found };
         self.open.insert(key, document);
         self.forget_importers();
         Ok(None)
@@ -101,9 +106,7 @@ impl Documents {
         }
         document.text = text.into();
         document.version = version;
-        document.analysis = None;
-        document.judged = false;
-        document.glanced = false;
+        document.read = Read::default();
         if let Some(path) = document.path.as_ref().filter(|_| !document.library) {
             self.texts.open(path, document.text.clone());
         }
@@ -133,9 +136,8 @@ impl Documents {
                         |item| matches!(&item.kind, ItemKind::Use(used) if matches!(used.source, UseSource::Path(_))),
                     )
                 };
-            if document.analysis.as_ref().is_some_and(imports) {
-                document.analysis = None;
-                document.judged = false;
+            if document.read.analysis.as_ref().is_some_and(imports) {
+                document.read = Read::default();
             }
         }
     }
@@ -143,7 +145,7 @@ impl Documents {
     /// What is known of a document; worked out once for each of its versions.
     pub fn analysis(&mut self, uri: &Uri) -> Result<Rc<Analysis>, Refusal> {
         self.get(uri)?;
-        let known = self.open.get(uri.as_str()).and_then(|document| document.analysis.clone());
+        let known = self.open.get(uri.as_str()).and_then(|document| document.read.analysis.clone());
         if let Some(known) = known {
             return Ok(known);
         }
@@ -152,7 +154,7 @@ impl Documents {
         let made = Rc::new(analyse(&self.texts, document.path.as_deref(), &document.text));
         if let Some(document) = self.open.get_mut(uri.as_str()) {
             document.slow = started.elapsed() > SOON;
-            document.analysis = Some(made.clone());
+            document.read.analysis = Some(made.clone());
         }
         Ok(made)
     }
@@ -165,14 +167,14 @@ impl Documents {
     }
 
     pub fn unjudged(&self) -> Vec<Uri> {
-        self.open.values().filter(|document| !document.judged).map(|document| document.uri.clone()).collect()
+        self.open.values().filter(|document| !document.read.judged).map(|document| document.uri.clone()).collect()
     }
 
     /// Of a text that takes long: what is wrong in the text itself, if that is news. It is told without a version, because the
     /// whole follows.
     pub fn glance(&mut self, uri: &Uri, library: &LibraryFolder) -> Option<Notification> {
         let document = self.open.get_mut(uri.as_str())?;
-        if !document.slow || document.library || std::mem::replace(&mut document.glanced, true) {
+        if !document.slow || document.library || std::mem::replace(&mut document.read.glanced, true) {
             return None;
         }
         let seen = glance(&self.texts, document.path.as_deref(), &document.text);
@@ -187,13 +189,13 @@ impl Documents {
     pub fn judge(&mut self, uri: &Uri, library: &LibraryFolder) -> Option<Notification> {
         let document = self.open.get_mut(uri.as_str())?;
         // First, so that a text on which the compiler itself fails is not tried again and again.
-        document.judged = true;
+        document.read.judged = true;
         let (version, shown) = (document.version, document.library);
         let diagnostics = if shown || document.text.trim().is_empty() {
             Vec::new()
         } else {
             let analysis = self.analysis(uri).ok()?;
-            translate::diagnostics(&analysis, uri, library)
+            translate::diagnostics(&analysis.found, uri, library)
         };
         Some(published(PublishDiagnosticsParams { uri: uri.clone(), diagnostics, version: Some(version) }))
     }

@@ -15,7 +15,7 @@ use super::library::LibraryFolder;
 use crate::base::diag;
 use crate::base::span::Span;
 use crate::session::editor::places::{Lines, Place};
-use crate::session::editor::{Analysis, problem_text};
+use crate::session::editor::{Findings, problem_text};
 
 pub fn place(position: Position) -> Place {
     Place { line: position.line, column: position.character }
@@ -75,13 +75,13 @@ pub fn uri(path: &Path) -> Option<Uri> {
 }
 
 /// The problems of a text, with the pages that explain them.
-pub fn diagnostics(analysis: &Analysis, uri: &Uri, library: &LibraryFolder) -> Vec<Diagnostic> {
-    let lines = Lines::new(&analysis.text);
-    analysis.problems.iter().map(|problem| diagnostic(analysis, &lines, problem, uri, library)).collect()
+pub fn diagnostics(found: &Findings, uri: &Uri, library: &LibraryFolder) -> Vec<Diagnostic> {
+    let lines = Lines::new(&found.sources.get(found.file).text);
+    found.problems.iter().map(|problem| diagnostic(found, &lines, problem, uri, library)).collect()
 }
 
 fn diagnostic(
-    analysis: &Analysis,
+    found: &Findings,
     lines: &Lines,
     problem: &diag::Diagnostic,
     uri: &Uri,
@@ -89,7 +89,7 @@ fn diagnostic(
 ) -> Diagnostic {
     let place = problem.primary.as_ref().map_or(Span::default(), |label| label.span);
     let related = problem.labels.iter().filter_map(|label| {
-        let location = location(analysis, label.span, uri, library)?;
+        let location = location(found, label.span, uri, library)?;
         let message = if label.text.is_empty() { "here".to_string() } else { label.text.clone() };
         Some(DiagnosticRelatedInformation { location, message })
     });
@@ -111,12 +111,10 @@ fn diagnostic(
 }
 
 /// A place in this text, in a module of the library, or in a neighbour.
-fn location(analysis: &Analysis, at: Span, home: &Uri, library: &LibraryFolder) -> Option<Location> {
-    if at.file == analysis.file {
-        return Some(Location { uri: home.clone(), range: span(&Lines::new(&analysis.text), at) });
-    }
-    let source = analysis.sources.get(at.file);
+fn location(found: &Findings, at: Span, home: &Uri, library: &LibraryFolder) -> Option<Location> {
+    let source = found.sources.get(at.file);
     let uri = match source.name.strip_prefix("std.") {
+        _ if at.file == found.file => home.clone(),
         Some(name) => library.module(name)?,
         None => uri(Path::new(&source.name))?,
     };

@@ -23,35 +23,28 @@ const STRUCTURE: u8 = 12;
 
 /// Checks that the footer is as long as the lists in it say. What is no footer at all is left to the crate, which says so.
 pub fn check_footer(file: &FileHandle, disk: &mut File) -> Result<()> {
-    let broken = |what: &str| file.fault(format!("is not a sound Parquet file: {what}"));
-    let cannot = |cause: std::io::Error| Error::new(code::FILE, format!("{}: {cause}", file.shown()));
     let mut end = [0; TAIL as usize];
     let Some(at) = file.length.checked_sub(TAIL) else { return Ok(()) };
-    disk.seek(SeekFrom::Start(at)).map_err(cannot)?;
-    disk.read_exact(&mut end).map_err(cannot)?;
+    read_at(file, disk, at, &mut end)?;
     let [a, b, c, d, magic @ ..] = end;
     let length = u64::from(u32::from_le_bytes([a, b, c, d]));
     let Some(start) = at.checked_sub(length).filter(|_| magic == *b"PAR1") else { return Ok(()) };
     let mut bytes = vec![0; length as usize];
-    disk.seek(SeekFrom::Start(start)).map_err(cannot)?;
-    disk.read_exact(&mut bytes).map_err(cannot)?;
+    read_at(file, disk, start, &mut bytes)?;
     let mut cursor = Cursor { bytes: &bytes, at: 0 };
-    cursor.skip(STRUCTURE, 0).ok_or_else(|| broken("its footer cannot be read"))
+    cursor.skip(STRUCTURE, 0).ok_or_else(|| broken(file, "its footer cannot be read"))
 }
 
 /// Checks every page in `length` bytes from `start` on.
 pub fn check(file: &FileHandle, disk: &mut File, start: u64, length: u64) -> Result<()> {
-    let broken = |what: &str| file.fault(format!("is not a sound Parquet file: {what}"));
     let end = start.checked_add(length).filter(|&end| end <= file.length);
-    let end = end.ok_or_else(|| broken("a column lies outside the file"))?;
+    let end = end.ok_or_else(|| broken(file, "a column lies outside the file"))?;
     let (mut at, mut bytes) = (start, vec![0; MAX_HEADER]);
     while at < end {
         let wanted = MAX_HEADER.min((end - at) as usize);
-        let cannot = |cause: std::io::Error| Error::new(code::FILE, format!("{}: {cause}", file.shown()));
-        disk.seek(SeekFrom::Start(at)).map_err(cannot)?;
-        disk.read_exact(&mut bytes[..wanted]).map_err(cannot)?;
+        read_at(file, disk, at, &mut bytes[..wanted])?;
         let mut cursor = Cursor { bytes: &bytes[..wanted], at: 0 };
-        let page = cursor.page().ok_or_else(|| broken("a page has a header that cannot be read"))?;
+        let page = cursor.page().ok_or_else(|| broken(file, "a page has a header that cannot be read"))?;
         let fits = (0..=MAX_PAGE).contains(&page.plain) && (0..=MAX_VALUES).contains(&page.values);
         let next = u64::try_from(page.stored).ok().and_then(|size| (at + cursor.at as u64).checked_add(size));
         match next.filter(|&next| fits && next <= end) {
@@ -59,11 +52,20 @@ pub fn check(file: &FileHandle, disk: &mut File, start: u64, length: u64) -> Res
             None => {
                 let what =
                     format!("a page claims {} bytes, {} uncompressed, {} values", page.stored, page.plain, page.values);
-                return Err(broken(&what));
+                return Err(broken(file, &what));
             }
         }
     }
     Ok(())
+}
+
+pub fn broken(file: &FileHandle, what: &str) -> Error {
+    file.fault(format!("is not a sound Parquet file: {what}"))
+}
+
+fn read_at(file: &FileHandle, disk: &mut File, at: u64, bytes: &mut [u8]) -> Result<()> {
+    let read = disk.seek(SeekFrom::Start(at)).and_then(|_| disk.read_exact(bytes));
+    read.map_err(|cause| Error::new(code::FILE, format!("{}: {cause}", file.shown())))
 }
 
 /// What the header of a page says.

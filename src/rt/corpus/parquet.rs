@@ -3,6 +3,7 @@
 //! The crate is let near a file only after its footer was looked at, and near a column after its pages were (`pages`); its
 //! panics are caught. Read are columns of texts and of lists of whole numbers, uncompressed or with snappy or zstd.
 
+use super::pages::broken;
 use super::{Document, Wanted, pages};
 use crate::rt::error::{Error, Result};
 use crate::rt::files::{FileHandle, with_candidates};
@@ -196,10 +197,6 @@ fn find(file: &FileHandle, reader: &SerializedFileReader<File>, wanted: Wanted) 
     }
     let items = item - i16::from(column.self_type().is_optional());
     Ok((at, ((items - 1).max(0), items, item)))
-}
-
-fn broken(file: &FileHandle, what: &str) -> Error {
-    file.fault(format!("is not a sound Parquet file: {what}"))
 }
 
 /// A call of the crate on a file that nobody vouches for.

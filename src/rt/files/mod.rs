@@ -150,13 +150,12 @@ fn hex(bytes: &[u8]) -> String {
 pub fn with_candidates<'a>(error: Error, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Error {
     const SHOWN: usize = 8;
     // Names come from files, which may hold anything.
-    let clean = |name: &str| quoted(name);
-    let listed: Vec<String> = names.clone().take(SHOWN).map(clean).collect();
+    let listed: Vec<String> = names.clone().take(SHOWN).map(quoted).collect();
     let more = names.clone().count() - listed.len();
     let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
     let error = if listed.is_empty() { error } else { error.note("found", format!("{}{rest}", listed.join(", "))) };
     match crate::base::suggest::closest(name, names) {
-        Some(near) => error.help(format!("did you mean `{}`?", clean(near))),
+        Some(near) => error.help(format!("did you mean `{}`?", quoted(near))),
         None => error,
     }
 }

@@ -15,6 +15,7 @@ use crate::base::suggest::closest;
 use crate::check::InputSite;
 use crate::rt::error::{Error, Result, code};
 use crate::rt::files::folder_members;
+use crate::rt::guard::quoted;
 use crate::session::embedded;
 use crate::session::load::Script;
 use crate::session::provenance::{Record, modules};
@@ -119,7 +120,7 @@ fn tree(sites: &[InputSite]) -> Result<String> {
     let (mut deepest, mut taken) = (0, Vec::new());
     for site in sites {
         let refuse = |why: String| {
-            fault(format!("the input `{}` cannot be bundled: its path `{}` {why}", site.name, names::shown(&site.path)))
+            fault(format!("the input `{}` cannot be bundled: its path `{}` {why}", site.name, quoted(&site.path)))
         };
         let (up, parts) = names::climbs(&site.path).map_err(refuse)?;
         deepest = deepest.max(up);
@@ -163,8 +164,7 @@ impl Gathering<'_> {
     }
 
     fn part(&mut self, path: &str, source: Source, digest: Digest) -> Result<()> {
-        names::check(path)
-            .map_err(|why| fault(format!("`{}` cannot be bundled: its name {why}", names::shown(path))))?;
+        names::check(path).map_err(|why| fault(format!("`{}` cannot be bundled: its name {why}", quoted(path))))?;
         self.parts.push(Part { path: path.to_string(), source, digest });
         Ok(())
     }
@@ -242,9 +242,8 @@ impl Gathering<'_> {
                 continue;
             }
             let path = format!("{RESULTS}/{name}");
-            names::check(&path).map_err(|why| {
-                fault(format!("the result `{}` cannot be bundled: its name {why}", names::shown(&name)))
-            })?;
+            names::check(&path)
+                .map_err(|why| fault(format!("the result `{}` cannot be bundled: its name {why}", quoted(&name))))?;
             if file.bytes <= self.wish.largest {
                 let digest = self.hashed(disk)?;
                 if digest.sha256 != file.sha256 {

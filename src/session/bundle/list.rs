@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::manifest::{Input, Manifest};
-use super::names::shown;
 use super::read::{Checked, read};
 use crate::rt::error::Result;
+use crate::rt::guard::quoted;
 use crate::session::profile::shown_bytes;
 
 /// Reads a bundle to its end and describes it; nothing is unpacked.
@@ -41,10 +41,10 @@ fn program(out: &mut String, manifest: &Manifest) {
     row(out, "program", &manifest.program.path);
     if let Some(experiment) = &manifest.program.experiment {
         let seed = manifest.program.seed.map_or(String::new(), |seed| format!(", seed {seed}"));
-        row(out, "experiment", &format!("{}{seed}", shown(experiment)));
+        row(out, "experiment", &format!("{}{seed}", quoted(experiment)));
     }
     for (name, value) in &manifest.program.overrides {
-        row(out, "set", &format!("{} = {}", shown(name), shown(value)));
+        row(out, "set", &format!("{} = {}", quoted(name), quoted(value)));
     }
 }
 
@@ -56,7 +56,7 @@ fn inputs(out: &mut String, manifest: &Manifest) {
     for input in &manifest.inputs {
         let place = if input.is_enclosed() { input.path.as_str() } else { "not in the bundle" };
         let what = format!("{}  {:>9}  {place}", short(&input.sha256), shown_bytes(input.bytes));
-        row(out, &shown(&input.name), &what);
+        row(out, &quoted(&input.name), &what);
         if !input.is_enclosed() {
             where_from(input).iter().for_each(|line| row(out, "", line));
         }
@@ -92,6 +92,6 @@ pub fn left_out(input: &Input) -> Vec<String> {
 
 fn where_from(input: &Input) -> Vec<String> {
     let about = input.about.iter().flat_map(|about| about.lines().map(str::to_string));
-    let from = input.from.iter().map(|from| format!("from {}", shown(from)));
+    let from = input.from.iter().map(|from| format!("from {}", quoted(from)));
     about.chain(from).collect()
 }

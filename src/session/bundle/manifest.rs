@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::names;
+use crate::rt::guard::quoted;
 use crate::session::folder::sha256;
 use crate::session::machine::Machine;
 use crate::session::provenance::{self, Judged, Record};
@@ -165,7 +166,7 @@ impl Manifest {
         self.check_words()?;
         for path in std::iter::once(&self.program.path).chain(&self.program.modules) {
             if self.file(path).is_none() || !path.starts_with("files/") || !path.ends_with(".exp") {
-                return Err(format!("names `{}` as a text of its program, and has no such text", names::shown(path)));
+                return Err(format!("names `{}` as a text of its program, and has no such text", quoted(path)));
             }
         }
         self.inputs.iter().try_for_each(|input| self.check_input(input))?;
@@ -174,7 +175,7 @@ impl Manifest {
             names::check(&path).map_err(|why| format!("says that the program wrote a file whose name {why}"))?;
             let other = self.file(&path).filter(|file| (file.bytes, &file.sha256) != (written.bytes, &written.sha256));
             if other.is_some() {
-                return Err(format!("says two things about `{}`", names::shown(&path)));
+                return Err(format!("says two things about `{}`", quoted(&path)));
             }
         }
         self.check_all_named()
@@ -184,24 +185,20 @@ impl Manifest {
         let hash =
             |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         for file in &self.files {
-            names::check(&file.path)
-                .map_err(|why| format!("lists the name `{}`, which {why}", names::shown(&file.path)))?;
+            names::check(&file.path).map_err(|why| format!("lists the name `{}`, which {why}", quoted(&file.path)))?;
             if !file.path.starts_with("files/") && !file.path.starts_with("results/") {
-                return Err(format!(
-                    "lists `{}`, which is neither in files/ nor in results/",
-                    names::shown(&file.path)
-                ));
+                return Err(format!("lists `{}`, which is neither in files/ nor in results/", quoted(&file.path)));
             }
         }
         if let Some([one, other]) = self.files.windows(2).find(|pair| matches!(pair, [a, b] if a.path >= b.path)) {
-            let (one, other) = (names::shown(&one.path), names::shown(&other.path));
+            let (one, other) = (quoted(&one.path), quoted(&other.path));
             return Err(format!("lists `{one}` before `{other}`, and files are sorted by name, each once"));
         }
         names::check_together(self.files.iter().map(|file| file.path.as_str()))
             .map_err(|why| format!("lies: {why}"))?;
         let hashes = self.files.iter().map(|file| &file.sha256).chain(self.inputs.iter().map(|input| &input.sha256));
         match hashes.chain([&self.library]).find(|text| !hash(text)) {
-            Some(odd) => Err(format!("states the sha256 `{}`, which is none", names::shown(odd))),
+            Some(odd) => Err(format!("states the sha256 `{}`, which is none", quoted(odd))),
             None => Ok(()),
         }
     }
@@ -217,13 +214,13 @@ impl Manifest {
         let judged = self.run.iter().flat_map(|run| run.expectations.iter().map(|judged| &judged.shown));
         let lines = said.chain(judged).map(|text| (text, true));
         match one_line.chain(lines).find(|(text, lines)| !are_words(text, *lines, LONGEST_WORDS)) {
-            Some((odd, _)) => Err(format!("holds words that are too long or no text: `{}`", names::shown(odd))),
+            Some((odd, _)) => Err(format!("holds words that are too long or no text: `{}`", quoted(odd))),
             None => Ok(()),
         }
     }
 
     fn check_input(&self, input: &Input) -> Result<(), String> {
-        let lies = |what: &str| Err(format!("describes the input `{}` {what}", names::shown(&input.name)));
+        let lies = |what: &str| Err(format!("describes the input `{}` {what}", quoted(&input.name)));
         if names::check(&input.path).is_err() || !input.path.starts_with("files/") {
             return lies("at a place that is none");
         }
@@ -260,7 +257,7 @@ impl Manifest {
             None => known.contains(path),
         };
         match self.files.iter().find(|file| !serves(&file.path)) {
-            Some(file) => Err(format!("lists `{}`, which nothing in it needs", names::shown(&file.path))),
+            Some(file) => Err(format!("lists `{}`, which nothing in it needs", quoted(&file.path))),
             None => Ok(()),
         }
     }

@@ -33,6 +33,7 @@ use super::run::{Output, Session, Settings};
 use crate::base::diag::Diagnostic;
 use crate::rt::error::{Error, Result, code};
 use crate::rt::files::{folder_members, folder_of, write_whole};
+use crate::rt::guard::quoted;
 
 /// An input of more bytes is not enclosed unless a person says so.
 pub const LARGEST: u64 = 200_000_000;
@@ -151,18 +152,18 @@ fn agrees(manifest: &Manifest, root: &Path, session: &Session, script: &Script) 
     for (name, _) in super::provenance::modules(session, script) {
         let path = names::resolve(manifest.folder(), &name)?;
         if !manifest.program.modules.contains(&path) {
-            return Err(format!("imports `{}`, which the manifest does not list", names::shown(&name)));
+            return Err(format!("imports `{}`, which the manifest does not list", quoted(&name)));
         }
     }
     for site in &session.checker.inputs {
         let path = names::resolve(manifest.folder(), &site.path)
-            .map_err(|why| format!("reads `{}`, a path that {why}", names::shown(&site.path)))?;
+            .map_err(|why| format!("reads `{}`, a path that {why}", quoted(&site.path)))?;
         let same = |input: &&Input| input.path == path && input.name == site.name && input.folder == site.folder;
         let Some(input) = manifest.inputs.iter().find(same) else {
-            return Err(format!("reads `{}`, which the manifest does not list", names::shown(&site.path)));
+            return Err(format!("reads `{}`, which the manifest does not list", quoted(&site.path)));
         };
         if input.folder && input.is_enclosed() && members(&root.join(&path)) != name_set(&input.files) {
-            return Err(format!("reads other files in `{}` than the manifest lists", names::shown(&site.path)));
+            return Err(format!("reads other files in `{}` than the manifest lists", quoted(&site.path)));
         }
     }
     Ok(())

@@ -76,13 +76,13 @@ pub fn check_together<'a>(paths: impl IntoIterator<Item = &'a str>) -> Result<()
     let mut known: BTreeMap<String, &str> = BTreeMap::new();
     for path in paths {
         if let Some(other) = known.insert(folded(path), path) {
-            return Err(format!("`{}` and `{}` are one name where case does not count", shown(other), shown(path)));
+            return Err(format!("`{}` and `{}` are one name where case does not count", quoted(other), quoted(path)));
         }
     }
     for (key, path) in &known {
         let folder = format!("{key}/");
         if let Some((_, inner)) = known.range(folder.clone()..).next().filter(|(inner, _)| inner.starts_with(&folder)) {
-            return Err(format!("`{}` would be a file and the folder of `{}`", shown(path), shown(inner)));
+            return Err(format!("`{}` would be a file and the folder of `{}`", quoted(path), quoted(inner)));
         }
     }
     Ok(())
@@ -91,11 +91,6 @@ pub fn check_together<'a>(paths: impl IntoIterator<Item = &'a str>) -> Result<()
 /// Up and down again, so that letters with several forms are one: `ß` and `SS`.
 fn folded(path: &str) -> String {
     path.to_uppercase().to_lowercase()
-}
-
-/// A name that may be anything, in a message.
-pub fn shown(name: &str) -> String {
-    quoted(name)
 }
 
 /// How many folders a path climbs before it goes down, and the rest of it.

@@ -14,6 +14,7 @@ use super::archive::{self, CENTRAL, Entry, FLAGS, LARGEST, LOCAL, MOST_ENTRIES};
 use super::manifest::{self, CONDITIONS, MANIFEST, Manifest};
 use super::names;
 use crate::rt::error::{Error, Result, code};
+use crate::rt::guard::quoted;
 use crate::session::machine::Machine;
 
 /// A bundle that was read to its end and holds together.
@@ -103,10 +104,10 @@ impl Reader<'_> {
         let manifest = self.manifest()?;
         for file in &manifest.files {
             let Some(entry) = self.header()? else {
-                return forged(format!("`{}` of its manifest is missing", names::shown(&file.path)));
+                return forged(format!("`{}` of its manifest is missing", quoted(&file.path)));
             };
             if entry.name != file.path {
-                let (found, wanted) = (names::shown(&entry.name), names::shown(&file.path));
+                let (found, wanted) = (quoted(&entry.name), quoted(&file.path));
                 return forged(format!("it holds `{found}` where its manifest lists `{wanted}`"));
             }
             if u64::from(entry.bytes) != file.bytes {
@@ -120,7 +121,7 @@ impl Reader<'_> {
         }
         let machine = if manifest.run.is_some() { self.conditions()? } else { Machine::default() };
         if let Some(extra) = self.header()? {
-            return forged(format!("it holds `{}`, which its manifest does not list", names::shown(&extra.name)));
+            return forged(format!("it holds `{}`, which its manifest does not list", quoted(&extra.name)));
         }
         self.directory()?;
         Ok(Checked { manifest, machine })
@@ -169,7 +170,7 @@ impl Reader<'_> {
         self.some(u64::from(short(22)), &mut name)?;
         let Ok(name) = String::from_utf8(name) else { return forged("the name of an entry is not UTF-8") };
         if let Err(why) = names::check(&name) {
-            return forged(format!("the name `{}` {why}", names::shown(&name)));
+            return forged(format!("the name `{}` {why}", quoted(&name)));
         }
         let entry = Entry { name, crc: long(10), bytes: long(18), place: place as u32 };
         self.plain(&entry, short(2), short(4), long(14), short(24))?;

@@ -11,10 +11,10 @@ use tempfile::TempDir;
 
 use super::archive;
 use super::manifest::{self, CONDITIONS, File as Listed, Input, MANIFEST, Manifest, hash_of};
-use super::names;
 use super::read::{Checked, read};
 use crate::rt::error::{Error, Result, code};
 use crate::rt::files::{folder_members, folder_of};
+use crate::rt::guard::quoted;
 
 /// A bundle in a folder.
 pub struct Unpacked {
@@ -146,9 +146,7 @@ impl Unpacked {
         let inputs = &self.checked.manifest.inputs;
         let Some(input) = inputs.iter().find(|input| input.name == name) else {
             let known: Vec<&str> = self.checked.manifest.missing().map(|input| input.name.as_str()).collect();
-            return Err(
-                fault(format!("the bundle has no input `{}`", names::shown(name))).note("inputs", known.join(", "))
-            );
+            return Err(fault(format!("the bundle has no input `{}`", quoted(name))).note("inputs", known.join(", ")));
         };
         let target = self.root.join(&input.path);
         if input.is_enclosed() || self.is_placed(input) {

@@ -121,7 +121,7 @@ fn word(analysis: &Analysis, offset: u32) -> Option<Description> {
     let at = offset as usize;
     let (start, word) = words.into_iter().find(|(start, word)| *start <= at && at <= start + word.len())?;
     let about = forms::keyword(word)?;
-    let span = Span::new(analysis.file, start, start + word.len());
+    let span = Span::new(analysis.found.file, start, start + word.len());
     Some(Description { span, code: word.to_string(), about: Some(about.to_string()), from: None })
 }
 

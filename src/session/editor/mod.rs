@@ -44,15 +44,20 @@ pub struct Analysis {
     pub names: Names,
     /// What it declares at its top.
     pub members: Vec<Member>,
-    pub problems: Vec<Diagnostic>,
+    pub found: Findings,
     /// The tree holds all of the text.
     pub whole: bool,
-    /// The texts that problems point into; `file` is this one.
-    pub sources: Sources,
-    pub file: FileId,
     notes: Notes,
     /// Given back last, when no type is left that holds one of its axes.
     _axes: Lease,
+}
+
+/// What is wrong with a text.
+pub struct Findings {
+    pub problems: Vec<Diagnostic>,
+    /// The texts that problems point into; `file` is the one that was read.
+    pub sources: Sources,
+    pub file: FileId,
 }
 
 /// How far a text is read.
@@ -66,20 +71,39 @@ enum Depth {
 
 /// Parses and checks a text, works out its gradients, and finds its names: all that `locus check` can find wrong.
 pub fn analyse(texts: &Texts, path: Option<&Path>, text: &str) -> Analysis {
-    read(texts, path, text, Depth::Whole)
+    let Reading { program, whole, found, notes, axes } = read(texts, path, text, Depth::Whole);
+    let (names, members) = (resolve::resolve(&program, text, texts, &home_of(path)), members(&program, text));
+    Analysis {
+        path: path.map(Path::to_path_buf),
+        text: text.into(),
+        program,
+        names,
+        members,
+        found,
+        whole,
+        notes,
+        _axes: axes,
+    }
 }
 
-/// A part of the problems, soon: what is wrong in the text itself, the bodies of library functions left aside. Nothing is
-/// known of its names.
-pub fn glance(texts: &Texts, path: Option<&Path>, text: &str) -> Analysis {
-    read(texts, path, text, Depth::Glance)
+/// A part of the problems, soon: what is wrong in the text itself, the bodies of library functions left aside.
+pub fn glance(texts: &Texts, path: Option<&Path>, text: &str) -> Findings {
+    read(texts, path, text, Depth::Glance).found
 }
 
-fn read(texts: &Texts, path: Option<&Path>, text: &str, depth: Depth) -> Analysis {
+struct Reading {
+    program: Program,
+    whole: bool,
+    found: Findings,
+    notes: Notes,
+    axes: Lease,
+}
+
+fn read(texts: &Texts, path: Option<&Path>, text: &str, depth: Depth) -> Reading {
     let folder = home_of(path);
     let name = path.map_or_else(|| "untitled".to_string(), |path| path.display().to_string());
     let settings = Settings { engine: EngineKind::Interp, folder: folder.clone(), ..Settings::default() };
-    let ((mut session, file, (program, mut problems, whole)), lease) = Lease::around(|| {
+    let ((mut session, file, (program, mut problems, whole)), axes) = Lease::around(|| {
         let mut session = Session::new(Box::new(texts.loader(&folder)), settings, Output::buffer(&Default::default()));
         let file = session.checker.add_source(name, text);
         match depth {
@@ -94,12 +118,7 @@ fn read(texts: &Texts, path: Option<&Path>, text: &str, depth: Depth) -> Analysi
     drop(session);
     let here = Home { sources: &sources, file, program: &program };
     problems.iter_mut().for_each(|problem| here.bring(problem));
-    let names = match depth {
-        Depth::Whole => resolve::resolve(&program, text, texts, &folder),
-        Depth::Glance => Names::default(),
-    };
-    let (path, members) = (path.map(Path::to_path_buf), members(&program, text));
-    Analysis { path, text: text.into(), program, names, members, problems, whole, sources, file, notes, _axes: lease }
+    Reading { program, whole, found: Findings { problems, sources, file }, notes, axes }
 }
 
 /// The tree, what `locus check` would say, and whether the tree holds all of the text. An empty text is a program that is not written yet.

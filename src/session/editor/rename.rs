@@ -203,17 +203,17 @@ fn tried(texts: &Texts, open: &[&Analysis], home: usize, edits: &Edits, new: &st
     for (&number, text) in touched.iter().zip(&changed) {
         let (before, after) = (open[number], analyse(&texts, open[number].path.as_deref(), text));
         if let Some(place) = differs(&before.names, &after.names) {
-            let line = before.sources.line_column(place).0;
+            let line = before.found.sources.line_column(place).0;
             let name = shown(before.path.as_deref());
             return Err(format!("`{new}` already means something else on line {line} of {name}"));
         }
         let wrong = |analysis: &Analysis| {
-            let mut codes: Vec<&str> = analysis.problems.iter().map(|problem| problem.code).collect();
+            let mut codes: Vec<&str> = analysis.found.problems.iter().map(|problem| problem.code).collect();
             codes.sort_unstable();
             codes.join(" ")
         };
         if wrong(before) != wrong(&after) {
-            let why = after.problems.first().map_or(String::new(), |problem| format!(": {}", problem.message));
+            let why = after.found.problems.first().map_or(String::new(), |problem| format!(": {}", problem.message));
             return Err(format!("with the name `{new}` the program does not check{why}"));
         }
     }
