@@ -30,7 +30,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String
         group = group.element(Level::NOTE.no_name().message(line));
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help));
+        group = group.element(Level::HELP.message(shortened(help)));
     }
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     tidied(&renderer.term_width(WIDTH).render(&[group]), placed)
@@ -126,7 +126,8 @@ fn boundary(text: &str, at: usize) -> usize {
 /// `found   f32[feature]` under `needed  f32[pos]`: the texts start in one column.
 fn note_lines(notes: &[(&'static str, String)]) -> Vec<String> {
     let width = notes.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
-    notes.iter().map(|(key, text)| if width == 0 { text.clone() } else { format!("{key:<width$}  {text}") }).collect()
+    let line = |key: &str, text: &str| if width == 0 { text.to_string() } else { format!("{key:<width$}  {text}") };
+    notes.iter().map(|(key, text)| line(key, &shortened(text))).collect()
 }
 
 #[cfg(test)]

@@ -26,6 +26,10 @@ impl Checker {
 
     /// Statements, then those of `rest`. An `if` with a `return` inside takes all that follows into its branches.
     pub(super) fn sequence(&mut self, stmts: &[Stmt], rest: &[Rest]) -> Val {
+        // Each `if` that is left to be read would still take what follows twice.
+        if self.budget.is_over() {
+            return Val::Error;
+        }
         for (place, stmt) in stmts.iter().enumerate() {
             let last = place + 1 == stmts.len() && rest.is_empty();
             match &stmt.kind {

@@ -20,6 +20,9 @@ impl Checker {
             self.declare(id, item);
         }
         for item in &program.items {
+            if self.budget.is_over() {
+                break;
+            }
             self.code(id, item);
         }
         self.unused_axes(id, file, program);

@@ -12,7 +12,11 @@ impl Builder {
         if digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return match digits.parse::<i64>() {
                 Ok(value) => Some(ExprKind::Int(value)),
-                Err(_) => self.too_large(span, "an int is at most 9223372036854775807", Some(format!("{digits}.0"))),
+                Err(_) => {
+                    let float = Some(format!("{digits}.0"));
+                    let float = float.filter(|float| float.parse::<f64>().is_ok_and(f64::is_finite));
+                    self.too_large(span, "an int is at most 9223372036854775807", float)
+                }
             };
         }
         match digits.parse::<f64>() {
