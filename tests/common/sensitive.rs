@@ -52,7 +52,9 @@ fn distance(one: &Left, other: &Left, global: usize) -> f64 {
         found
     };
     let (x, y) = (of(one), of(other));
-    if x.len() != y.len() || one.fault != other.fault {
+    // Places and messages differ where the text does.
+    let end = |left: &Left| left.fault.as_ref().map(|fault| (fault.code, fault.item));
+    if x.len() != y.len() || end(one) != end(other) {
         return f64::INFINITY;
     }
     let apart = |(x, y): (&f64, &f64)| if x.to_bits() == y.to_bits() { 0.0 } else { (x - y).abs() };
