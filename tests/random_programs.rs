@@ -13,10 +13,11 @@ mod sensitive;
 use engines::{Prepared, bits_differ, far};
 use generate::{Marks, Program, Statement};
 use locus::session::EngineKind;
-use rayon::prelude::*;
 use sensitive::{Sensitive, sensitive};
+use std::ops::Range;
 use std::panic::catch_unwind;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// In every test; all of them with `LOCUS_FULL=1`.
@@ -102,13 +103,25 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
+/// On threads of their own: an engine may run on a larger stack while its caller waits, and threads of the pool that all
+/// wait so would leave nobody to do its work.
+fn on_every_processor(seeds: Range<u64>, try_one: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(seeds.start);
+    let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| seeds.contains(seed));
+    std::thread::scope(|scope| {
+        for _ in 0..rayon::current_num_threads() {
+            scope.spawn(|| std::iter::from_fn(take).for_each(&try_one));
+        }
+    });
+}
+
 #[test]
 fn every_engine_makes_the_same_of_random_programs() {
     let usual = if std::env::var_os("LOCUS_FULL").is_some() { ALL_PROGRAMS } else { PROGRAMS };
     let (count, first) = (number("LOCUS_PROGRAMS", usual), number("LOCUS_SEED", 0));
     let (started, failed) = (Instant::now(), Mutex::new(Vec::<(u64, Wrong)>::new()));
     let marks = Mutex::new((Marks::new(), 0u64, 0u64, Vec::<(u64, Sensitive)>::new()));
-    (first..first + count).into_par_iter().for_each(|seed| {
+    on_every_processor(first..first + count, |seed| {
         let program = Program::from_seed(seed);
         let outcome = judge(&program.text());
         let mut all = marks.lock().unwrap();
