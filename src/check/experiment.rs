@@ -138,6 +138,8 @@ impl Checker {
         let number = self.expectations.len();
         let literal = |expr: &ast::Expr| is_number(expr).then_some(expr.span);
         let (value, tolerance) = match &line.claim {
+            // The number of a claim about all elements of a tensor is not what was found.
+            Claim::About { tolerance, .. } if found.ty().is_tensor() => (None, literal(tolerance)),
             Claim::About { value, tolerance } => (literal(value), literal(tolerance)),
             Claim::Compare { op: BinaryOp::Eq, value } => (literal(value), None),
             _ => (None, None),
@@ -147,8 +149,8 @@ impl Checker {
         let (op, found, a, b) = match &line.claim {
             Claim::About { value, tolerance } => {
                 let (wanted, tol) = (self.expr(value), self.expr(tolerance));
-                let (found, wanted) = self.distance(found, wanted, at);
-                ("~", found, wanted, self.float_value(&tol, tolerance.span, "a tolerance"))
+                let (op, found, wanted) = self.near(found, wanted, at);
+                (op, found, wanted, self.float_value(&tol, tolerance.span, "a tolerance"))
             }
             Claim::Within { low, high, inclusive } => {
                 let (a, b) = (self.expr(low), self.expr(high));
@@ -171,20 +173,21 @@ impl Checker {
         self.push_stmt(Vec::new(), Op::Builtin { name: "expect_value", axes: vec![], args }, span);
     }
 
-    /// Two scalars as floats; two tensors as the largest absolute difference, wanted to be 0.
-    fn distance(&mut self, found: Val, wanted: Val, span: Span) -> (Val, Val) {
+    /// What a claim with a tolerance compares: two numbers, or how far two tensors are apart and nothing, which no literal of
+    /// the script says.
+    fn near(&mut self, found: Val, wanted: Val, span: Span) -> (&'static str, Val, Val) {
         if !found.ty().is_tensor() {
             let found = self.float_value(&found, span, "what is expected about a number");
             let wanted = self.float_value(&wanted, span, "the number expected");
-            return (found, wanted);
+            return ("~", found, wanted);
         }
         let difference = self.elementwise(ScalarOp::Sub, &[(found, span), (wanted, span)], span);
         let size = self.elementwise(ScalarOp::Abs, &[(difference, span)], span);
-        let (Some(axes), Some(elem)) = (size.axes(), size.elem()) else { return (Val::Error, Val::Error) };
+        let (Some(axes), Some(elem)) = (size.axes(), size.elem()) else { return ("apart", Val::Error, Val::Error) };
         let arg = self.id(&size, span);
         let largest =
             self.emit(Op::Reduce { kind: ReduceKind::Max, arg, axes }, Type::Tensor(elem, Default::default()), span);
-        (self.float_value(&largest, span, "a difference"), Val::Lit(Lit::Float(0.0)))
+        ("apart", self.float_value(&largest, span, "a difference"), Val::Lit(Lit::Float(0.0)))
     }
 
     /// Operands of an exact comparison. Floats may be ordered, never compared for equality.

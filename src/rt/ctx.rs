@@ -52,14 +52,6 @@ impl World for Nowhere {
     fn expectation(&mut self, _: Expectation) {}
 }
 
-/// How far a number is from what was claimed of it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Off {
-    pub by: f64,
-    /// What the claim allows, if it allows anything.
-    pub tolerance: Option<f64>,
-}
-
 /// The outcome of one line of an `expect` block.
 #[derive(Clone, Debug, Default)]
 pub struct Expectation {
@@ -70,8 +62,10 @@ pub struct Expectation {
     pub found: Option<f64>,
     /// As printed: `share = 0.1302, expected 0.1184 +- 0.0050`.
     pub shown: String,
-    /// Of a line that does not hold, where that is a number.
-    pub off: Option<Off>,
+    /// How far a number is from the claim that it does not meet.
+    pub off: Option<f64>,
+    /// What the claim allows, if it allows anything.
+    pub tolerance: Option<f64>,
 }
 
 /// Why a run has to stop at its next step, if no person asked for it: a limit, as the error that the program ends with.

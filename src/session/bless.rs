@@ -30,9 +30,10 @@ pub fn number_edits(text: &str, sites: &[ExpectationSite], outcomes: &[Expectati
         let Some(value) = site.value else { continue };
         let (start, end) = with_sign(text, value);
         let Some(old) = text.get(start..end) else { continue };
-        let tolerance = site.tolerance.and_then(|span| text.get(span.start as usize..span.end as usize));
-        let new = written_like(old, tolerance, found);
-        if new != old.replace(' ', "") && found.is_finite() && !edits.iter().any(|e: &Edit| e.start == start) {
+        let literal = site.tolerance.and_then(|span| text.get(span.start as usize..span.end as usize));
+        let decimals = decimals_of(&old.replace('_', "")).max(literal.map_or(0, decimals_of)).max(1);
+        let Some(new) = written_like(old, decimals, found, outcome.tolerance) else { continue };
+        if new != old.replace(' ', "") && !edits.iter().any(|e: &Edit| e.start == start) {
             edits.push(Edit { start, end, text: new });
         }
     }
@@ -94,19 +95,33 @@ fn with_sign(text: &str, span: Span) -> (usize, usize) {
     (start, end)
 }
 
-/// The number with the decimals of the old literal, or more where the tolerance is finer than they are.
-fn written_like(old: &str, tolerance: Option<&str>, found: f64) -> String {
-    let old = old.replace('_', "");
-    if !old.contains(['.', 'e', 'E']) && found == found.trunc() && found.abs() < 9e15 {
-        return format!("{}", found as i64);
-    }
-    let decimals = decimals_of(&old).max(tolerance.map_or(0, decimals_of)).max(1);
-    if old.contains(['e', 'E']) || decimals > 9 {
-        return format!("{found:.5e}");
-    }
-    // A literal that is not an integer keeps its point, or it would change its type.
-    format!("{found:.decimals$}")
+/// Does `bless` make this line hold? Not where there is no number that it could write.
+pub fn is_repaired(site: &ExpectationSite, outcome: &Expectation) -> bool {
+    let written = |found| written_like("0.0", 1, found, outcome.tolerance).is_some();
+    site.value.is_some() && outcome.found.is_some_and(written)
 }
+
+/// The number with so many decimals, or more until no more than half of the tolerance is lost by rounding: the line holds
+/// then. Nothing where there is no such number.
+fn written_like(old: &str, decimals: usize, found: f64, tolerance: Option<f64>) -> Option<String> {
+    // Beyond that not every integer is a float, and the one found may be another.
+    const EXACT: f64 = 9e15;
+    if !found.is_finite() || tolerance.is_none() && found.abs() >= EXACT {
+        return None;
+    }
+    if !old.contains(['.', 'e', 'E']) && found == found.trunc() && found.abs() < EXACT {
+        return Some(format!("{}", found as i64));
+    }
+    let powers = old.contains(['e', 'E']) || decimals > MOST_DECIMALS;
+    let near = |text: &String| text.parse().is_ok_and(|x: f64| (x - found).abs() <= tolerance.unwrap_or(0.0) / 2.0);
+    // A literal that is not an integer keeps its point, or it would change its type.
+    let plain = (decimals..=MOST_DECIMALS).filter(|_| !powers).map(|decimals| format!("{found:.decimals$}"));
+    let short = (5..=16).map(|digits| format!("{found:.digits$e}"));
+    plain.chain(short).find(near).or_else(|| Some(format!("{found:e}")))
+}
+
+/// More are written with a power of ten.
+const MOST_DECIMALS: usize = 9;
 
 fn decimals_of(literal: &str) -> usize {
     let (mantissa, exponent) = literal.split_once(['e', 'E']).unwrap_or((literal, "0"));
@@ -155,7 +170,8 @@ mod tests {
             value: Some(span_of(text, value)),
             tolerance: tolerance.map(|part| span_of(text, part)),
         };
-        let outcome = Expectation { number: 0, held: false, found: Some(found), shown: String::new(), off: None };
+        let tolerance = tolerance.map(|part| part.parse().unwrap_or(0.01));
+        let outcome = Expectation { found: Some(found), tolerance, ..Expectation::default() };
         apply(text, number_edits(text, &[site], &[outcome])).0
     }
 
@@ -169,6 +185,24 @@ mod tests {
         assert_eq!(blessed("x ~ 0.5 +- 1e-6", "0.5", Some("1e-6"), 0.123_456_789), "x ~ 0.123457 +- 1e-6");
         assert_eq!(blessed("x ~ 2.0 +- 0.1", "2.0", Some("0.1"), 3.0), "x ~ 3.0 +- 0.1");
         assert_eq!(blessed("x ~ 1.0e-12 +- 1e-14", "1.0e-12", Some("1e-14"), 2.5e-12), "x ~ 2.50000e-12 +- 1e-14");
+    }
+
+    #[test]
+    fn what_is_written_holds() {
+        let third = 1.0 / 3.0;
+        let cases = [
+            ("x ~ 0.5 +- tol", "0.5", "tol", "x ~ 0.33 +- tol"),
+            ("x ~ 0.5 +- 1e-17", "0.5", "1e-17", "x ~ 3.333333333333333e-1 +- 1e-17"),
+            ("x ~ 0.5 +- 0.0", "0.5", "0.0", "x ~ 3.333333333333333e-1 +- 0.0"),
+            ("x ~ 5e-1 +- 0.001", "5e-1", "0.001", "x ~ 3.33333e-1 +- 0.001"),
+            ("x ~ 5e-1 +- 1e-12", "5e-1", "1e-12", "x ~ 3.33333333333e-1 +- 1e-12"),
+        ];
+        for (text, value, tolerance, wanted) in cases {
+            assert_eq!(blessed(text, value, Some(tolerance), third), wanted);
+        }
+        assert_eq!(blessed("x ~ 1e4 +- 0.001", "1e4", Some("0.001"), 12_345.678_9), "x ~ 1.2345679e4 +- 0.001");
+        // 9007199254740993 is no float.
+        assert_eq!(blessed("n == 12", "12", None, 9_007_199_254_740_992.0), "n == 12");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Judging a script by its own expectations, and blessing what it found.
 
+use std::fs;
 use std::path::Path;
 
 use super::bless::{self, Change};
@@ -11,6 +12,7 @@ use super::run::Session;
 use crate::base::diag::Diagnostic;
 use crate::rt::ctx::Expectation;
 use crate::rt::error::code;
+use crate::rt::files::reason;
 use crate::rt::format::significant;
 
 /// How a script fared.
@@ -60,14 +62,12 @@ fn numbers(outcome: &Expectation, then: Option<&Judged>) -> Lines {
     if let Some(then) = then.and_then(|then| then.found) {
         lines.push(("then", if then == found { "the same".to_string() } else { format!("{then}") }));
     }
-    if let Some(off) = &outcome.off {
-        let times = match off.tolerance {
-            Some(tolerance) if tolerance > 0.0 => {
-                format!(", {} times the tolerance", significant(off.by / tolerance, 2))
-            }
+    if let Some(off) = outcome.off {
+        let times = match outcome.tolerance {
+            Some(tolerance) if tolerance > 0.0 => format!(", {} times the tolerance", significant(off / tolerance, 2)),
             _ => String::new(),
         };
-        lines.push(("off by", format!("{}{times}", significant(off.by, 3))));
+        lines.push(("off by", format!("{}{times}", significant(off, 3))));
     }
     lines
 }
@@ -94,6 +94,10 @@ pub fn bless(session: &Session, script: &Script) -> Result<Vec<Change>, Diagnost
 }
 
 fn replace(path: &Path, text: &str) -> Result<(), Diagnostic> {
-    write_atomically(path, text.as_bytes())
-        .map_err(|error| Diagnostic::plain(code::FILE, format!("cannot rewrite `{}`: {error}", path.display())))
+    // A link stays, and what it leads to is replaced.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    write_atomically(&target, text.as_bytes()).map_err(|error| {
+        Diagnostic::plain(code::FILE, format!("cannot rewrite `{}`: {}", path.display(), reason(&error)))
+            .help("the file is as it was")
+    })
 }

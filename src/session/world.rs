@@ -72,8 +72,8 @@ impl TerminalWorld {
             Some(bar) => bar.bar.suspend(write),
             None => write(),
         }
-        if written.is_err() {
-            self.journal.lock().closed = true;
+        if let Err(error) = written {
+            self.journal.lock().closed = Some(error.kind());
             self.interrupt.store(true, Ordering::Relaxed);
         }
     }
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn verdicts_are_told_apart_without_color() {
-        let outcome = |held| Expectation { number: 0, held, found: Some(0.1), shown: "x = 0.1".to_string(), off: None };
+        let outcome = |held| Expectation { held, shown: "x = 0.1".to_string(), ..Expectation::default() };
         assert_eq!(verdict_line(&outcome(true), false), "holds   x = 0.1");
         assert_eq!(verdict_line(&outcome(false), false), "FAILS   x = 0.1");
         assert!(verdict_line(&outcome(false), true).contains("\x1b["));

@@ -3,11 +3,10 @@
 //! NaN and infinity never hold, whatever the comparison says. A failed line is not a fault: it is told to the world,
 //! and the run goes on.
 
-use super::super::ctx::{Ctx, Expectation, Off};
+use super::super::ctx::{Ctx, Expectation};
 use super::super::error::Result;
 use super::super::format::{float, format_value, significant};
 use super::super::table::Builtin;
-use super::super::tensor::Tensor;
 use super::super::value::Value;
 use super::{Args, scalar};
 use crate::base::axis::Axis;
@@ -18,10 +17,10 @@ pub const TABLE: &[Builtin] = &[Builtin { name: "expect_value", run: expect_valu
 /// What came of one line.
 struct Verdict {
     held: bool,
-    /// As in `share = 0.13, expected 0.12 +- 0.02`: the part after the `=`.
+    /// As in `share = 0.13, expected 0.12 +- 0.02`: the part after `share`.
     words: String,
     /// Of a line that does not hold.
-    off: Option<Off>,
+    off: Option<f64>,
 }
 
 /// expect_value(; number, op, words of the script, found, a, b)
@@ -29,15 +28,13 @@ fn expect_value(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value
     let args = Args::exactly("expect_value", values, 6)?;
     let (number, op, shown, found) = (args.int(0)?, args.str(1)?, args.str(2)?, args.value(3));
     let number = usize::try_from(number).map_err(|_| args.fault("was given a negative number of a line"))?;
-    let verdict = match found {
-        Value::Tensor(tensor) => tensor_near(&args, op, tensor)?,
-        _ => judge(&args, op, found)?,
+    let tolerance = if matches!(op, "~" | "apart") { Some(tolerance(&args)?) } else { None };
+    let Verdict { held, words, off } = match tolerance.filter(|_| op == "apart") {
+        Some(tolerance) => apart(number_of(&args, 3, found)?, tolerance),
+        None => judge(&args, op, found)?,
     };
-    let shown = match found {
-        Value::Tensor(_) => format!("{shown} {}", verdict.words),
-        _ => format!("{shown} = {}", verdict.words),
-    };
-    ctx.world.expectation(Expectation { number, held: verdict.held, found: scalar(found), shown, off: verdict.off });
+    let (found, shown) = (scalar(found), format!("{shown} {words}"));
+    ctx.world.expectation(Expectation { number, held, found, shown, off, tolerance });
     Ok(Vec::new())
 }
 
@@ -51,28 +48,36 @@ fn judge(args: &Args, op: &str, found: &Value) -> Result<Verdict> {
         _ => format!("{op} {}", plain(a)?),
     };
     if let Some(x) = scalar(found).filter(|x| !x.is_finite()) {
-        let words =
-            format!("{}, expected {expected} ({} never holds)", float(x), if x.is_nan() { "NaN" } else { "infinity" });
+        let words = format!(
+            "= {}, expected {expected} ({} never holds)",
+            float(x),
+            if x.is_nan() { "NaN" } else { "infinity" }
+        );
         return Ok(Verdict { held: false, words, off: None });
     }
     let held = holds(args, op, found)?;
     let off = if held { None } else { off(args, op, found)? };
-    Ok(Verdict { held, words: format!("{}, expected {expected}", found_shown(args, op, found, held)?), off })
+    Ok(Verdict { held, words: format!("= {}, expected {expected}", found_shown(args, op, found, held)?), off })
 }
 
 /// How far a number that does not hold is from the nearest one that would, or from the center of a tolerance.
-fn off(args: &Args, op: &str, found: &Value) -> Result<Option<Off>> {
+fn off(args: &Args, op: &str, found: &Value) -> Result<Option<f64>> {
     if matches!((found, op), (Value::Bool(_) | Value::Str(_), _) | (_, "!=")) {
         return Ok(None);
     }
     let (Some(x), Some(a)) = (scalar(found), scalar(args.value(4))) else { return Ok(None) };
-    let (by, tolerance) = match (op, scalar(args.value(5))) {
-        ("~", _) => ((x - a).abs(), Some(tolerance(args)?)),
-        ("in" | "in=", Some(b)) => (if x < a { a - x } else { x - b }, None),
-        _ => ((x - a).abs(), None),
+    let by = match (op, scalar(args.value(5))) {
+        ("in" | "in=", Some(b)) => {
+            if x < a {
+                a - x
+            } else {
+                x - b
+            }
+        }
+        _ => (x - a).abs(),
     };
     // At the open end of a range, or where less is wanted, nothing is said.
-    Ok(Some(Off { by, tolerance }).filter(|off| off.by.is_finite() && off.by > 0.0))
+    Ok(Some(by).filter(|by| by.is_finite() && *by > 0.0))
 }
 
 /// Six digits say enough, unless they would tell another story than the number itself.
@@ -106,7 +111,7 @@ fn holds(args: &Args, op: &str, found: &Value) -> Result<bool> {
     };
     Ok(match op {
         "~" => {
-            let (x, center, tolerance) = (number(args, 3, found)?, args.float(4)?, tolerance(args)?);
+            let (x, center, tolerance) = (number_of(args, 3, found)?, args.float(4)?, tolerance(args)?);
             (x - center).abs() <= tolerance
         }
         "in" => order(a, 4)? != Ordering::Less && order(b, 5)? == Ordering::Less,
@@ -121,7 +126,7 @@ fn holds(args: &Args, op: &str, found: &Value) -> Result<bool> {
     })
 }
 
-fn number(args: &Args, place: usize, value: &Value) -> Result<f64> {
+fn number_of(args: &Args, place: usize, value: &Value) -> Result<f64> {
     scalar(value).ok_or_else(|| args.wrong(place, "a number"))
 }
 
@@ -143,34 +148,10 @@ fn compare(found: &Value, other: &Value) -> Option<Ordering> {
     }
 }
 
-/// A tensor against a number or a tensor over the same axes: every element lies within the tolerance.
-fn tensor_near(args: &Args, op: &str, found: &Tensor) -> Result<Verdict> {
-    if op != "~" {
-        return Err(args.fault(format!("cannot judge a tensor by `{op}`")));
-    }
-    let tolerance = tolerance(args)?;
-    let order: Vec<Axis> = found.dims.iter().map(|dim| dim.axis).collect();
-    let values = found.to_f64(&order)?;
-    let wanted = match args.value(4) {
-        Value::Tensor(other) => {
-            let same = other.rank() == found.rank()
-                && found.dims.iter().all(|dim| other.dim(dim.axis).is_some_and(|own| own.len == dim.len));
-            if !same {
-                return Err(args.senseless(format!(
-                    "cannot compare [{}] with [{}]",
-                    found.axes_shown(),
-                    other.axes_shown()
-                )));
-            }
-            other.to_f64(&order)?
-        }
-        _ => vec![args.float(4)?; values.len()],
-    };
-    let away: Vec<f64> = values.iter().zip(&wanted).map(|(x, y)| (x - y).abs()).collect();
-    let held = values.iter().all(|x| x.is_finite()) && away.iter().all(|distance| *distance <= tolerance);
-    // NaN counts as farthest away.
-    let worst = away.iter().fold(0.0f64, |worst, &x| if x.is_nan() || x > worst { x } else { worst });
-    let far = if worst.is_nan() { "NaN".to_string() } else { significant(worst, 6) };
-    let off = Some(Off { by: worst, tolerance: Some(tolerance) }).filter(|off| !held && off.by.is_finite());
-    Ok(Verdict { held, words: format!("is at most {far} away, expected {}", significant(tolerance, 6)), off })
+/// A claim about every element of a tensor, by its largest difference from what is claimed.
+fn apart(largest: f64, tolerance: f64) -> Verdict {
+    let held = largest <= tolerance;
+    let far = if largest.is_nan() { "NaN".to_string() } else { significant(largest, 6) };
+    let off = Some(largest).filter(|_| !held && largest.is_finite());
+    Verdict { held, words: format!("is at most {far} away, expected {}", significant(tolerance, 6)), off }
 }

@@ -276,16 +276,14 @@ fn expectations() {
 
 #[test]
 fn expectations_of_tensors() {
-    let tensor = |values: &[f64]| Value::Tensor(Tensor::from_slice(&[(axis("pos"), values.len())], values).unwrap());
-    let (held, words) = judged("~", tensor(&[1.0, 2.25]), tensor(&[1.0, 2.0]), Value::F64(0.25));
-    assert_eq!((held, words.as_str()), (true, "x is at most 0.25 away, expected 0.25"));
-    assert!(!judged("~", tensor(&[1.0, 2.5]), tensor(&[1.0, 2.0]), Value::F64(0.25)).0);
-    assert!(!judged("~", tensor(&[f64::NAN, 2.0]), tensor(&[1.0, 2.0]), Value::F64(0.25)).0);
-    assert!(!judged("~", tensor(&[f64::INFINITY, 2.0]), tensor(&[f64::INFINITY, 2.0]), Value::F64(0.25)).0);
-    let unlike = [Value::Int(0), text("~"), text("x"), tensor(&[1.0]), tensor(&[1.0, 2.0]), Value::F64(0.1)];
-    assert_eq!(fault("expect_value", &[], &unlike), "R007");
-    let negative = [Value::Int(0), text("~"), text("x"), Value::F64(1.0), Value::F64(1.0), Value::F64(-0.1)];
-    assert_eq!(fault("expect_value", &[], &negative), "R007");
+    assert_eq!(says("apart", 0.25, 0.0, 0.25), (true, "x is at most 0.25 away, expected 0.25".to_string()));
+    assert_eq!(says("apart", 0.5, 0.0, 0.25), (false, "x is at most 0.5 away, expected 0.25".to_string()));
+    assert!(!says("apart", f64::NAN, 0.0, 0.25).0);
+    assert!(!says("apart", f64::INFINITY, 0.0, 0.25).0);
+    for op in ["~", "apart"] {
+        let negative = [Value::Int(0), text(op), text("x"), Value::F64(1.0), Value::F64(1.0), Value::F64(-0.1)];
+        assert_eq!(fault("expect_value", &[], &negative), "R007");
+    }
 }
 
 #[test]
