@@ -25,35 +25,28 @@ impl Reach {
         Reach { roots: Vec::new(), everywhere: true }
     }
 
-    /// The path with links followed, if it lies within reach. A path that leads nowhere is given as it is: whoever
-    /// opens it says so.
+    /// The path of a file with links followed, if it lies within reach. A path that leads nowhere is given as it is:
+    /// whoever opens it says so.
     pub fn check(&self, path: &Path) -> Result<PathBuf> {
-        let Ok(full) = path.canonicalize() else { return self.missing(path) };
-        if self.holds(&full) {
-            return Ok(full);
+        self.within(path, |full| full.parent().unwrap_or(full))
+    }
+
+    /// The same for a folder.
+    pub fn check_folder(&self, path: &Path) -> Result<PathBuf> {
+        self.within(path, |full| full)
+    }
+
+    /// What lies outside is refused in the same words whether it exists or not.
+    fn within(&self, path: &Path, to_add: impl Fn(&Path) -> &Path) -> Result<PathBuf> {
+        let full = destination(path, 0);
+        if self.everywhere || self.roots.iter().any(|root| full.starts_with(root)) {
+            return Ok(path.canonicalize().unwrap_or_else(|_| path.to_path_buf()));
         }
         let given = if full == lexical(path) { String::new() } else { format!(" (it is `{}`)", full.display()) };
         let message = format!("`{}`{given} lies outside the folders that this run may read", path.display());
-        let folder = if full.is_dir() { full.clone() } else { full.parent().unwrap_or(&full).to_path_buf() };
         Err(Error::new(code::FILE, message)
             .note("may read", self.shown())
-            .help(format!("if the program is meant to read it, add --read {}", folder.display())))
-    }
-
-    fn holds(&self, full: &Path) -> bool {
-        self.everywhere || self.roots.iter().any(|root| full.starts_with(root))
-    }
-
-    /// Whether a file exists outside is not told either.
-    fn missing(&self, path: &Path) -> Result<PathBuf> {
-        let mut near = path;
-        while let Some(parent) = near.parent() {
-            if let Ok(full) = shown_folder(parent).canonicalize() {
-                return if self.holds(&full) { Ok(path.to_path_buf()) } else { self.check(parent) };
-            }
-            near = parent;
-        }
-        Ok(path.to_path_buf())
+            .help(format!("if the program is meant to read it, add --read {}", to_add(&full).display())))
     }
 
     fn shown(&self) -> String {
@@ -65,6 +58,25 @@ impl Reach {
 /// An empty path is the current folder.
 fn shown_folder(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
+/// Where a path ends after all links, or would end if there were something.
+fn destination(path: &Path, links: usize) -> PathBuf {
+    const MOST_LINKS: usize = 40;
+    if let Ok(full) = path.canonicalize() {
+        return full;
+    }
+    // What a link of /proc says is no path: `socket:[17]`.
+    if links < MOST_LINKS
+        && !path.starts_with("/proc")
+        && let Ok(target) = std::fs::read_link(path)
+    {
+        return destination(&path.parent().unwrap_or(path).join(target), links + 1);
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => destination(shown_folder(parent), links).join(name),
+        _ => lexical(path),
+    }
 }
 
 /// The path without `.` and `..`, from the root.
@@ -111,6 +123,36 @@ mod tests {
         assert!(Reach::everywhere().check(&path("secret")).is_ok());
         let wider = path("secret");
         assert!(Reach::below([inside.as_path(), wider.as_path()]).check(&path("inside/leak")).is_ok());
+    }
+
+    #[test]
+    fn what_is_refused_does_not_tell_whether_it_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir_all(path("inside")).unwrap();
+        fs::create_dir_all(path("outside/books")).unwrap();
+        fs::write(path("outside/file"), b"s").unwrap();
+        for (link, target) in [("here", "outside/file"), ("absent", "outside/fill")] {
+            symlink(path(target), path("inside").join(link)).unwrap();
+        }
+        let inside = path("inside");
+        let reach = Reach::below([inside.as_path()]);
+        let told = |name: &str, whole: &str| {
+            let error = reach.check(&path(name)).unwrap_err();
+            let folder = reach.check_folder(&path(name)).unwrap_err();
+            [error.message, error.help.unwrap(), folder.message, folder.help.unwrap()].map(|told| {
+                let short = Path::new(whole).file_name().unwrap().to_string_lossy().into_owned();
+                told.replace(&path(whole).display().to_string(), "IT").replace(&short, "IT").replace(name, "IT")
+            })
+        };
+        let pairs = [
+            (("outside/file", "outside/file"), ("outside/fill", "outside/fill")),
+            (("outside/books", "outside/books"), ("outside/nobooks", "outside/nobooks")),
+            (("inside/here", "outside/file"), ("inside/absent", "outside/fill")),
+        ];
+        for ((is, ends), (is_not, would_end)) in pairs {
+            assert_eq!(told(is, ends), told(is_not, would_end), "{is}");
+        }
     }
 
     #[test]

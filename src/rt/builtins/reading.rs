@@ -44,7 +44,7 @@ fn open_file(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> 
 fn open_folder(ctx: &mut Ctx, _: &[Axis], values: &[Value]) -> Result<Vec<Value>> {
     let args = Args::exactly("open_folder", values, 3)?;
     let path = ctx.folder.join(args.str(0)?);
-    ctx.reach.check(&path)?;
+    ctx.reach.check_folder(&path)?;
     let file = files::open_folder(&path, args.str(1)?, args.str(2)?)?;
     Ok(vec![Value::File(Arc::new(file))])
 }
