@@ -146,7 +146,7 @@ fn overrides_replace_values_and_are_checked() {
         assert_eq!(folder.locus(&["run", "--set", word, "b.exp"]).expect(0, &[]).out, "turned\n");
     }
     folder.locus(&["run", "--set", "scheme=a\"", "b.exp"]).expect(2, &["E051"]);
-    folder.locus(&["run", "--set", "stpes=20", "a.exp"]).expect(2, &["E051", "stpes"]);
+    folder.locus(&["run", "--set", "stpes=20", "a.exp"]).expect(2, &["E051", "stpes", "did you mean `steps`?"]);
     folder.locus(&["run", "--set", "steps=many", "a.exp"]).expect(2, &["E051"]);
 }
 
@@ -181,11 +181,50 @@ fn bless_writes_numbers_and_never_tolerances() {
 }
 
 #[test]
-fn bless_cannot_repair_a_bound() {
+fn bless_cannot_repair_a_bound_or_a_tensor() {
     let folder = Folder::new();
-    let text = "expect {\n  7 <= 6\n}\n";
-    folder.file("a.exp", text);
-    folder.locus(&["bless", "a.exp"]).expect(1, &["still do not hold"]);
+    let tensor = "axis n = 3\nexpect {\n  [i in n => 100.0 * float(int(i))] ~ 1.0 +- 5.0\n}\n";
+    for text in ["expect {\n  7 <= 6\n}\n", tensor, "expect {\n  0.0 / 0.0 ~ 1.0 +- 0.1\n}\n"] {
+        folder.file("a.exp", text);
+        folder.locus(&["bless", "a.exp"]).expect(1, &["still do not hold"]);
+        assert_eq!(folder.text("a.exp"), text);
+    }
+    folder.file("a.exp", tensor);
+    folder.locus(&["verify", "a.exp"]).expect(1, &["is at most 199 away, expected 5"]);
+    folder.file("a.exp", tensor.replace("5.0", "199.0"));
+    folder.locus(&["bless", "a.exp"]).expect(0, &["nothing to change"]);
+}
+
+#[test]
+fn what_bless_writes_holds() {
+    let folder = Folder::new();
+    let claims = ["0.5 +- tol", "0.5 +- 2.0 * tol", "0.5 +- 0.0", "5e-1 +- 1e-12", "0.1 +- 1e-17"];
+    let lines: String = claims.iter().map(|claim| format!("  third ~ {claim}\n")).collect();
+    folder.file("a.exp", format!("let third = 1.0 / 3.0\nlet tol = 0.01\nexpect {{\n{lines}}}\n"));
+    folder.locus(&["bless", "a.exp"]).expect(0, &["+ third ~ 0.33 +- 2.0 * tol"]);
+    folder.locus(&["verify", "a.exp"]).expect(0, &["5 of 5"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn devices_and_pipes_are_neither_waited_for_nor_replaced() {
+    let folder = Folder::new();
+    folder.file("a.exp", "print(\"said\")\nexpect {\n  1 == 1\n}\n");
+    let full = || Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap());
+    for args in [&["run", "a.exp"][..], &["verify", "a.exp"], &["doc", "softmax"], &["fmt", "-"]] {
+        let ran = folder.command(args).stdin(Stdio::null()).stdout(full()).output().unwrap();
+        let empty = args[0] == "fmt";
+        Ran::from(ran).expect(i32::from(!empty), if empty { &[] } else { &["standard output: the disk is full"] });
+    }
+    folder.locus(&["run", "/dev/zero"]).expect(2, &["a script has at most"]);
+    std::os::unix::fs::symlink("/dev/null", folder.0.path().join("sink")).unwrap();
+    folder.locus(&["run", "--profile=sink", "a.exp"]).expect(0, &["it is a device or a pipe"]);
+    assert!(fs::symlink_metadata(folder.0.path().join("sink")).unwrap().is_symlink());
+    fs::create_dir(folder.0.path().join("out")).unwrap();
+    let pipe = folder.0.path().join("out/a.run.json");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    folder.locus(&["verify", "a.exp"]).expect(0, &["1 of 1"]);
+    folder.locus(&["convert", "absent", "new"]).expect(1, &["there is no such file"]);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::cli::FmtArgs;
-use super::output::{complain, report_all, report_plain, say, stdout_colors};
-use super::{CLOSED, FAILED, OK, REFUSED};
+use super::output::{closed, complain, report_all, report_plain, say, stdout_colors};
+use super::{FAILED, OK, REFUSED};
 use crate::base::difference::{Line, difference};
 use crate::session::layout::{Laid, Left, files, lay_out, lay_out_input};
 
@@ -93,8 +93,8 @@ fn fmt_input(args: &FmtArgs) -> u8 {
         show_difference(&laid);
     } else if !args.check {
         let mut out = io::stdout().lock();
-        if out.write_all(laid.after.as_bytes()).and_then(|()| out.flush()).is_err() {
-            return CLOSED;
+        if let Err(error) = out.write_all(laid.after.as_bytes()).and_then(|()| out.flush()) {
+            return closed(error.kind());
         }
     } else if laid.changed() {
         say(&format!("{}: would change", laid.script.name));

@@ -9,6 +9,7 @@ use super::{CLOSED, FAILED};
 use crate::base::diag::Diagnostic;
 use crate::base::render::render;
 use crate::base::span::Sources;
+use crate::rt::files::reason;
 
 /// Where the last fault of our own happened.
 static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
@@ -16,9 +17,18 @@ static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
 /// A line of an answer. A reader that has gone ends the process, as it would end any Unix tool.
 pub fn say(text: &str) {
     let mut out = io::stdout().lock();
-    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        leave(CLOSED);
+    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+        leave(closed(error.kind()));
     }
+}
+
+/// The exit code where standard output takes no more. Only a reader that has gone needs no word.
+pub fn closed(why: io::ErrorKind) -> u8 {
+    if why == io::ErrorKind::BrokenPipe {
+        return CLOSED;
+    }
+    complain(&format!("error: cannot write to standard output: {}", reason(&why.into())));
+    FAILED
 }
 
 /// A temporary folder that must not outlive the process, however it ends.

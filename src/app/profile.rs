@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::output::complain;
+use crate::rt::files::reason;
 use crate::session::folder::write_atomically;
 use crate::session::{Session, profile};
 
@@ -14,7 +15,7 @@ const WIDTH: usize = 100;
 pub fn show(session: &Session, seconds: f64, file: &Path) -> Result<(), String> {
     let Some(report) = profile::report(session, seconds) else { return Ok(()) };
     if file != Path::new("-") {
-        return write_atomically(file, report.json()?.as_bytes()).map_err(|error| error.to_string());
+        return write_atomically(file, report.json()?.as_bytes()).map_err(|error| reason(&error));
     }
     let told = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
     complain(&format!("\n{}", report.text(told.unwrap_or(WIDTH))));

@@ -6,6 +6,7 @@ use super::cli::ReportArgs;
 use super::output::{complain, say};
 use super::run::{How, Ran, refuse};
 use super::{FAILED, OK};
+use crate::rt::files::reason;
 use crate::session::folder::write_atomically;
 use crate::session::provenance;
 use crate::session::report::{Page, Pieces, render};
@@ -34,7 +35,7 @@ pub fn report(args: &ReportArgs) -> u8 {
         return FAILED;
     }
     if let Err(error) = write_atomically(&to, page.as_bytes()) {
-        complain(&format!("error: cannot write `{}`: {error}", to.display()));
+        complain(&format!("error: cannot write `{}`: {}", to.display(), reason(&error)));
         return FAILED;
     }
     say(&format!("wrote {}", to.display()));

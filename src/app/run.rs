@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cli::{BlessArgs, CheckArgs, Common, RunArgs, Shown, VerifyArgs};
-use super::output::{complain, report, report_all, report_plain, say, stdout_colors};
+use super::output::{closed, complain, report, report_all, report_plain, say, stdout_colors};
 use super::profile;
 use super::{CLOSED, FAILED, INTERRUPTED, OK, REFUSED, TERMINATED, bundle, interrupt};
 use crate::base::diag::Diagnostic;
 use crate::check::Unit;
 use crate::rt::ctx::World;
 use crate::rt::kernels;
+use crate::session::bless::is_repaired;
 use crate::session::explain::conditions;
 use crate::session::folder::OutputFolder;
 use crate::session::journal::SharedJournal;
@@ -149,12 +150,15 @@ impl Ran {
     /// Shows warnings and the failure, if any; the exit code so far.
     pub fn report(&self) -> u8 {
         let sources = self.session.sources();
+        let silenced = self.session.journal.lock().closed;
         let code = match &self.failure {
             None => OK,
             Some(Failure::Check(_)) => REFUSED,
             Some(Failure::Run(_)) => FAILED,
-            Some(Failure::Interrupted(_)) if self.session.journal.lock().closed => return CLOSED,
             Some(Failure::Interrupted(_)) => {
+                if let Some(why) = silenced {
+                    return closed(why);
+                }
                 interrupt::exit_code(self.session.memory.stop.signal.load(Ordering::Relaxed))
             }
         };
@@ -214,7 +218,7 @@ pub fn run(args: &RunArgs) -> u8 {
         Err(diagnostic) => return refuse(&diagnostic),
     };
     let code = ran.report();
-    if code == CLOSED {
+    if ran.session.journal.lock().closed.is_some() {
         return code;
     }
     if let Some(file) = &args.profile
@@ -345,7 +349,9 @@ pub fn bless(args: &BlessArgs) -> u8 {
     let (held, judged) = ran.session.journal.tally();
     let left = judged - held - repaired(&ran);
     if left > 0 {
-        complain(&format!("{left} expectations state a bound or a word and still do not hold"));
+        complain(&format!(
+            "{left} of the expectations still do not hold: they state no number that could be written anew"
+        ));
         return FAILED;
     }
     OK
@@ -355,9 +361,8 @@ pub fn bless(args: &BlessArgs) -> u8 {
 fn repaired(ran: &Ran) -> usize {
     let journal = ran.session.journal.lock();
     let sites = &ran.session.checker.expectations;
-    let has_number = |number: usize| sites.get(number).is_some_and(|site| site.value.is_some());
     let failed = journal.expectations.iter().filter(|outcome| !outcome.held);
-    failed.filter(|outcome| outcome.found.is_some() && has_number(outcome.number)).count()
+    failed.filter(|outcome| sites.get(outcome.number).is_some_and(|site| is_repaired(site, outcome))).count()
 }
 
 pub fn refuse(diagnostic: &Diagnostic) -> u8 {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::journal::Written;
 use crate::rt::error::{Error, Result, code};
-use crate::rt::files::{folder_of, write_whole};
+use crate::rt::files::{folder_of, reason, write_whole};
 
 #[derive(Clone, Debug)]
 pub struct OutputFolder {
@@ -122,16 +122,13 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 fn fault(target: &Path, error: &io::Error) -> Error {
     let shown = target.display();
-    let (why, help) = match error.kind() {
+    let help = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            ("the disk is full".to_string(), "nothing was left behind; make room or choose another folder with --out")
+            "nothing was left behind; make room or choose another folder with --out"
         }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            ("permission denied".to_string(), "choose another folder with --out")
-        }
-        _ => (error.to_string(), "choose another folder with --out"),
+        _ => "choose another folder with --out",
     };
-    Error::new(code::FILE, format!("cannot write `{shown}`: {why}")).help(help)
+    Error::new(code::FILE, format!("cannot write `{shown}`: {}", reason(error))).help(help)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! The world writes it while a program runs, the session reads it afterwards.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -22,8 +23,8 @@ pub struct Written {
 pub struct Journal {
     pub expectations: Vec<Expectation>,
     pub written: Vec<Written>,
-    /// Whoever read our output has gone (`locus run x.exp | head -1`): the run stops without a word.
-    pub closed: bool,
+    /// Why standard output takes no more: mostly, whoever read it has gone (`locus run x.exp | head -1`). The run stops.
+    pub closed: Option<io::ErrorKind>,
     /// What the run reads, files and folders, with links resolved: nothing is written over it.
     pub read: Vec<PathBuf>,
 }

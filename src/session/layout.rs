@@ -10,6 +10,7 @@ use super::folder::write_atomically;
 use super::load::{self, LONGEST_SCRIPT, Script};
 use crate::base::diag::Diagnostic;
 use crate::base::span::Sources;
+use crate::rt::files::reason;
 use crate::syntax::format::format;
 
 /// A text before and after.
@@ -39,7 +40,7 @@ impl Laid {
     pub fn write(&self) -> Result<(), Diagnostic> {
         let target = fs::canonicalize(&self.script.path).unwrap_or_else(|_| self.script.path.clone());
         write_atomically(&target, self.after.as_bytes()).map_err(|error| {
-            Diagnostic::plain("R008", format!("cannot write `{}`: {error}", self.script.name))
+            Diagnostic::plain("R008", format!("cannot write `{}`: {}", self.script.name, reason(&error)))
                 .help("the file is as it was")
         })
     }

@@ -4,13 +4,14 @@
 //! Nothing else is ever opened here; inputs are opened by the runtime.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
-use std::{fs, io};
 
 use super::embedded;
 use crate::base::diag::Diagnostic;
 use crate::check::Loader;
-use crate::rt::files::folder_of;
+use crate::rt::files::{folder_of, reason};
 
 /// Scripts are written by people; a longer text is a mistake or an attack on the parser.
 pub const LONGEST_SCRIPT: u64 = 4 << 20;
@@ -71,7 +72,11 @@ fn read_text(path: &Path) -> Result<String, String> {
     if meta.len() > LONGEST_SCRIPT {
         return Err(format!("it has {} bytes, and a script has at most {LONGEST_SCRIPT}", meta.len()));
     }
-    let bytes = fs::read(path).map_err(|error| reason(&error))?;
+    let mut bytes = Vec::new();
+    // A pipe has no length, and a device may have no end.
+    File::open(path)
+        .and_then(|file| file.take(LONGEST_SCRIPT + 1).read_to_end(&mut bytes))
+        .map_err(|error| reason(&error))?;
     if bytes.len() as u64 > LONGEST_SCRIPT {
         return Err(format!("a script has at most {LONGEST_SCRIPT} bytes"));
     }
@@ -81,14 +86,6 @@ fn read_text(path: &Path) -> Result<String, String> {
         let line = error.as_bytes()[..place].iter().filter(|&&byte| byte == b'\n').count() + 1;
         format!("it is not UTF-8 text (byte {place}, on line {line})")
     })
-}
-
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_string(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_string(),
-        _ => error.to_string(),
-    }
 }
 
 /// A hint for a path that does not exist: the extension was left out, or a folder holds scripts.

@@ -12,6 +12,7 @@ use super::machine::Machine;
 use super::remember::{Recalled, Resumed};
 use super::run::Session;
 use crate::rt::error::Result;
+use crate::rt::files::short_file;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -169,10 +170,11 @@ impl Record {
         folder.write(&record_name(script), text.as_bytes()).map(|written| written.path)
     }
 
-    /// The record of an earlier run, if there is one that can be read.
+    /// The record of an earlier run, if there is one that can be read. The folder may be a stranger's.
     pub fn earlier(folder: &OutputFolder, script: &Script) -> Option<Record> {
-        let text = std::fs::read_to_string(folder.path(&record_name(script))).ok()?;
-        serde_json::from_str(&text).ok()
+        const LONGEST: u64 = 64 << 20;
+        let text = short_file(&folder.path(&record_name(script)), LONGEST).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 
     /// Did the program come to its end, and everything hold that it expects?

@@ -364,7 +364,7 @@ impl Session {
             self.failed_unit(&mut failure);
             failure
         })?;
-        if self.ctx.interrupt.load(Ordering::Relaxed) && self.journal.lock().closed {
+        if self.ctx.interrupt.load(Ordering::Relaxed) && self.journal.lock().closed.is_some() {
             let stop = Diagnostic::plain(code::INTERRUPTED, "the reader of the output has gone");
             return Err(Failure::Interrupted(Box::new(stop)));
         }

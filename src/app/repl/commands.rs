@@ -10,6 +10,7 @@ use super::{Prompt, view};
 use crate::check::{Length, Unit, UnitKind};
 use crate::ir::print;
 use crate::jit;
+use crate::rt::files::reason;
 use crate::rt::value::Value;
 use crate::session::folder::{sha256, write_atomically};
 use crate::session::load::Script;
@@ -234,8 +235,10 @@ impl Prompt {
         if target.is_dir() {
             return self.refuse(&format!("`{path}` is a folder; name a file in it, such as `{path}/session.exp`"));
         }
-        let ours = |content: &[u8]| self.saved.get(&target).is_some_and(|known| *known == sha256(content));
-        if !over && std::fs::read(&target).map_or(target.exists(), |content| !ours(&content)) {
+        let same = |known: &String| std::fs::read(&target).is_ok_and(|content| *known == sha256(&content));
+        // Only what was written here is read: a device might never end.
+        let ours = target.is_file() && self.saved.get(&target).is_some_and(same);
+        if !over && target.symlink_metadata().is_ok() && !ours {
             return self.refuse(&format!("`{path}` is there already; `:save! {path}` writes over it"));
         }
         let reads = |path: PathBuf| self.session.journal.lock().read.contains(&path);
@@ -259,7 +262,7 @@ impl Prompt {
                     complain("note: the program says nothing of --set; give it again to get the same values");
                 }
             }
-            Err(error) => self.refuse(&format!("cannot write `{path}`: {error}")),
+            Err(error) => self.refuse(&format!("cannot write `{path}`: {}", reason(&error))),
         }
     }
 

@@ -17,9 +17,9 @@ use rustyline::history::FileHistory;
 use rustyline::{ColorMode, CompletionType, Config, Editor};
 
 use super::cli::{Common, ReplArgs};
-use super::output::{complain, report_all, report_plain, say, stdout_colors};
+use super::output::{closed, complain, report_all, report_plain, say, stdout_colors};
 use super::run::{Handles, How, report_failure, session_with};
-use super::{CLOSED, FAILED, OK, REFUSED};
+use super::{FAILED, OK, REFUSED};
 use crate::base::span::FileId;
 use crate::check::{Unit, UnitKind};
 use crate::ir::Effect;
@@ -158,8 +158,9 @@ impl Prompt {
                             true
                         }
                     };
-                    if self.session.journal.lock().closed {
-                        return CLOSED;
+                    let silenced = self.session.journal.lock().closed;
+                    if let Some(why) = silenced {
+                        return closed(why);
                     }
                     if !go_on {
                         return OK;

@@ -24,7 +24,7 @@ pub use npy::{read_f32, read_index};
 pub use pack::{npz_bytes, torch_bytes};
 pub use sniff::{Table, table};
 pub use stream::Reader;
-pub use write::{Named, folder_of, model_bytes, npy_bytes, safetensors_bytes, write_atomic, write_whole};
+pub use write::{Named, folder_of, model_bytes, npy_bytes, reason, safetensors_bytes, write_atomic, write_whole};
 
 use super::aligned::Held;
 use super::error::{Error, Result, code};
@@ -178,6 +178,17 @@ fn plain_file(path: &Path) -> Result<u64> {
         return Err(fault(format!("`{shown}` is a device or a pipe, not a plain file")));
     }
     Ok(about.len())
+}
+
+/// The bytes of a plain file that holds at most so many. A pipe would be waited for, and a device might never end.
+pub fn short_file(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    let refused = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, what.to_string());
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(refused("it is not a plain file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(refused(&format!("it has more than {most} bytes"))) } else { Ok(bytes) }
 }
 
 /// Memory for the whole file, filled up to `limit`.

@@ -151,6 +151,10 @@ pub fn folder_of(path: &Path) -> &Path {
 /// The one way in which the project makes files: under a temporary name in the same folder, which must exist; filled,
 /// brought to the disk, and renamed. `mode` are its rights; the umask still applies.
 pub fn write_whole(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    // The rename would put a file where a device was, for the whole machine.
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a device or a pipe, not a plain file"));
+    }
     // The same folder, so that the rename stays within one file system.
     let folder = folder_of(path);
     let mut builder = tempfile::Builder::new();
@@ -160,7 +164,7 @@ pub fn write_whole(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::R
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(mode));
     }
-    let mut part = builder.tempfile_in(folder)?;
+    let mut part = builder.tempfile_in(folder).map_err(without_path)?;
     fill(part.as_file_mut())?;
     // Without this a power cut may leave a complete name on an incomplete file.
     part.as_file().sync_all()?;
@@ -171,6 +175,23 @@ pub fn write_whole(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::R
         let _ = folder.sync_all();
     }
     Ok(())
+}
+
+/// The temporary name, which the crate adds, means nothing to the person.
+fn without_path(error: io::Error) -> io::Error {
+    let told = error.to_string();
+    let cause = told.split_once(" at path ").map_or(told.as_str(), |(cause, _)| cause);
+    io::Error::new(error.kind(), cause)
+}
+
+/// Why a file cannot be read or written, as the end of a sentence.
+pub fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_string(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "permission denied".to_string(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full".to_string(),
+        _ => error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -229,6 +250,16 @@ mod tests {
         assert!(error.message.contains("taken"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
         assert!(write_atomic(&folder.path().join("absent/a.txt"), b"").is_err());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_device_stays_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sink");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        assert!(write_atomic(&path, b"x").unwrap_err().message.contains("device"));
+        assert!(path.symlink_metadata().unwrap().is_symlink());
     }
 
     #[test]

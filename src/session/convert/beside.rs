@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::Format;
+use crate::rt::files::short_file;
 
 /// SAELens' settings, where it keeps what it does not know itself.
 const SETTINGS: &str = "cfg.json";
@@ -60,11 +61,7 @@ impl Beside {
 
 /// The metadata of a SAELens folder, without the version of what wrote it: another wrote the result.
 fn metadata(from: &Path) -> Option<Map<String, Value>> {
-    let settings = from.join(SETTINGS);
-    if fs::metadata(&settings).ok()?.len() > LONGEST {
-        return None;
-    }
-    let settings: Value = serde_json::from_slice(&fs::read(settings).ok()?).ok()?;
+    let settings: Value = serde_json::from_slice(&short_file(&from.join(SETTINGS), LONGEST).ok()?).ok()?;
     let mut metadata = settings.get("metadata")?.as_object()?.clone();
     metadata.shift_remove("sae_lens_version");
     Some(metadata).filter(|metadata| !metadata.is_empty())

@@ -17,7 +17,7 @@ use super::world::BufferWorld;
 use super::{EngineKind, Output, Session, Settings};
 use crate::base::diag::Diagnostic;
 use crate::rt::error::{Error, code};
-use crate::rt::files::folder_of;
+use crate::rt::files::{folder_of, reason};
 
 const WRITE: &str = include_str!("write.exp");
 const CHECK: &str = include_str!("check.exp");
@@ -76,6 +76,10 @@ pub fn convert(
     format: Format,
     interrupt: &Arc<AtomicBool>,
 ) -> Result<Vec<String>, Box<Diagnostic>> {
+    if let Err(cause) = from.metadata() {
+        let what = format!("cannot read `{}`: {}", from.display(), reason(&cause));
+        return Err(Box::new(plain(Error::new(code::FILE, what))));
+    }
     if to.symlink_metadata().is_ok() {
         let error = Error::new(code::FILE, format!("`{}` exists already", to.display()));
         return Err(Box::new(plain(error.help("nothing was changed; give another name, or remove it first"))));

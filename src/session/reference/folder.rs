@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::rt::files::reason;
 use crate::session::folder::{sha256, write_atomically};
 
 const LIST: &str = "SHA256SUMS";
@@ -17,7 +18,7 @@ pub fn write(folder: &Path, pages: &BTreeMap<String, String>) -> Result<(), Stri
     let before = ours(folder)?;
     let fault = |name: &str| {
         let shown = folder.join(name).display().to_string();
-        move |error: io::Error| format!("cannot write `{shown}`: {error}")
+        move |error: io::Error| format!("cannot write `{shown}`: {}", reason(&error))
     };
     let lines: BTreeSet<(String, String)> =
         pages.iter().map(|(name, text)| (name.clone(), sha256(text.as_bytes()))).collect();
