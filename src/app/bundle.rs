@@ -42,10 +42,18 @@ fn unrun(args: &BundleArgs) -> u8 {
 
 /// A bundle of a program and its run, if everything held.
 fn run_first(args: &BundleArgs) -> u8 {
-    let ran = match Ran::start(&args.file, &args.common, judging(args.remembered)) {
-        Ok(ran) => ran,
+    let script = match read_script(&args.file) {
+        Ok(script) => script,
         Err(diagnostic) => return refuse(&diagnostic),
     };
+    let checked = match prepared(&script, &args.common.overrides, &args.common.read) {
+        Ok((session, _)) => bundles::check_wish(&session, &script, &wish(args)),
+        Err(code) => return code,
+    };
+    if let Err(error) = checked {
+        return failed(error);
+    }
+    let ran = Ran::of(script, &args.common, judging(args.remembered));
     let code = ran.report();
     if code != OK {
         return code;
@@ -76,14 +84,17 @@ fn write(args: &BundleArgs, session: &Session, script: &Script, told: Option<&To
         complain(&format!("error: `{}` is what this program reads or writes; name another with --to", to.display()));
         return FAILED;
     }
-    let wish = Wish { without: args.without.clone(), largest: args.largest, from: args.from.clone() };
-    match bundles::write(session, script, &wish, told, &to, stop) {
+    match bundles::write(session, script, &wish(args), told, &to, stop) {
         Ok(manifest) => {
             told_of(&manifest, &to);
             OK
         }
         Err(error) => failed(error),
     }
+}
+
+fn wish(args: &BundleArgs) -> Wish {
+    Wish { without: args.without.clone(), largest: args.largest, from: args.from.clone() }
 }
 
 fn told_of(manifest: &Manifest, to: &Path) {

@@ -89,6 +89,24 @@ pub fn gather(
     Ok((manifest, all.parts))
 }
 
+/// What is known to be wrong before the program runs, which may take hours.
+///
+/// # Errors
+/// A name in the wish that no input has, a program or a path that no bundle can hold.
+pub fn check_wish(session: &Session, script: &Script, wish: &Wish) -> Result<()> {
+    known_names(&session.checker.inputs, wish)?;
+    tree(&session.checker.inputs)?;
+    program_name(script).map(drop)
+}
+
+fn program_name(script: &Script) -> Result<String> {
+    let name = script.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if name.ends_with(".exp") {
+        return Ok(name);
+    }
+    Err(fault(format!("`{}` cannot be bundled: the name of a program ends in `.exp`", script.name)))
+}
+
 fn fault(message: String) -> Error {
     Error::new(code::FILE, message)
 }
@@ -135,13 +153,7 @@ fn tree(sites: &[InputSite]) -> Result<String> {
 
 impl Gathering<'_> {
     fn program(&mut self, session: &Session) -> Result<Program> {
-        let name = self.script.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        if !name.ends_with(".exp") {
-            return Err(fault(format!(
-                "`{}` cannot be bundled: the name of a program ends in `.exp`",
-                self.script.name
-            )));
-        }
+        let name = program_name(self.script)?;
         let path = format!("{}/{name}", self.folder);
         self.text(&path, &self.script.text)?;
         let mut found = Vec::new();

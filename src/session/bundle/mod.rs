@@ -12,7 +12,7 @@ mod names;
 mod read;
 mod unpack;
 
-pub use gather::{Told, Wish};
+pub use gather::{Told, Wish, check_wish};
 pub use list::{left_out, text};
 pub use manifest::{File as Listed, Input, Manifest};
 pub use read::{Checked, is_archive, is_bundle};
@@ -32,7 +32,7 @@ use super::machine::Machine;
 use super::run::{Output, Session, Settings};
 use crate::base::diag::Diagnostic;
 use crate::rt::error::{Error, Result, code};
-use crate::rt::files::{folder_members, folder_of, write_whole};
+use crate::rt::files::{folder_members, folder_of, reason, write_whole};
 use crate::rt::guard::quoted;
 
 /// An input of more bytes is not enclosed unless a person says so.
@@ -50,7 +50,7 @@ pub fn write(
     let (manifest, parts) = gather::gather(session, script, wish, told, stop)?;
     let machine = told.map(|told| &told.record.machine);
     let shown = to.display();
-    let cannot = |error: &io::Error| Error::new(code::FILE, format!("cannot write `{shown}`: {error}"));
+    let cannot = |error: &io::Error| Error::new(code::FILE, format!("cannot write `{shown}`: {}", reason(error)));
     let folder = folder_of(to);
     std::fs::create_dir_all(folder).map_err(|error| cannot(&error))?;
     let mut trouble = None;
