@@ -6,6 +6,7 @@ use super::cli::DocArgs;
 use super::output::{complain, report_all, report_plain, say};
 use super::{OK, REFUSED};
 use crate::base::span::Sources;
+use crate::base::suggest::closest;
 use crate::session::embedded::{ERROR_PAGES, EXAMPLES, STDLIB, error_page, std_module};
 use crate::session::load::read_script;
 use crate::session::reference::read::{Entry, Module};
@@ -24,7 +25,8 @@ pub fn explain(code: Option<&str>) -> u8 {
             OK
         }
         None => {
-            complain(&format!("error: no page explains `{code}`; `locus explain` lists all codes"));
+            let near = closest(code, ERROR_PAGES.iter().map(|(known, _)| *known));
+            complain(&format!("error: no page explains `{code}`; {}", meant(near, "`locus explain` lists all codes")));
             REFUSED
         }
     }
@@ -50,13 +52,28 @@ pub fn doc(args: &DocArgs) -> u8 {
     for name in &args.names {
         let found = find(name);
         if found.is_empty() {
-            complain(&format!("error: the standard library has no `{name}`; `locus doc` lists its modules"));
+            let known: Vec<String> = STDLIB.iter().flat_map(|(module, text)| names_of(module, text)).collect();
+            let near = closest(name, known.iter().map(String::as_str));
+            let otherwise = "`locus doc` lists its modules, and `docs/language.md` is about the words of the language";
+            complain(&format!("error: the standard library has no `{name}`; {}", meant(near, otherwise)));
             return REFUSED;
         }
         all.extend(found);
     }
     say(&all.join("\n\n"));
     OK
+}
+
+fn meant(near: Option<&str>, otherwise: &str) -> String {
+    near.map_or(otherwise.to_string(), |near| format!("did you mean `{near}`?"))
+}
+
+/// What `locus doc` knows of a module: itself, and its names alone and behind its own, `sae.encode`.
+fn names_of(module: &str, text: &str) -> Vec<String> {
+    let short = module.rsplit('.').next().unwrap_or(module);
+    let entries = Module::library(module, text).entries;
+    let names = entries.into_iter().flat_map(|entry| [format!("{short}.{}", entry.name), entry.name]);
+    std::iter::once(format!("std.{module}")).chain(names).collect()
 }
 
 /// The reference as pages, with a person's own modules.

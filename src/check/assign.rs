@@ -130,11 +130,7 @@ impl Checker {
         let Some(place) = self.frame().vars.iter().rposition(|var| var.name == name) else {
             let here = self.here();
             let outside = self.modules[here.0].top.iter().any(|var| var.name == name);
-            self.error(if outside {
-                messages::assigns_outside(at, name)
-            } else {
-                messages::unknown_name(at, name, &[], false)
-            });
+            self.error(if outside { messages::assigns_outside(at, name) } else { messages::new_name(at, name) });
             return;
         };
         let var = self.frame().vars[place].clone();

@@ -113,6 +113,10 @@ impl Checker {
 
     fn index(&mut self, val: Val, elem: Elem, axes: AxisSet, axis: Axis, index: &ast::Expr) -> Val {
         let span = index.span;
+        if let ExprKind::Range { .. } = index.kind {
+            self.error(messages::cut_without_name(span, axis));
+            return Val::Error;
+        }
         let place = self.expr(index);
         if place.is_error() {
             return Val::Error;

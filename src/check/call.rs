@@ -51,7 +51,8 @@ impl Checker {
             }
             Val::Error => Val::Error,
             other => {
-                self.error(messages::not_a_function(callee.span, &other.ty()));
+                let text = self.sources.slice(callee.span).to_string();
+                self.error(messages::not_a_function(callee.span, &other, &text));
                 Val::Error
             }
         }

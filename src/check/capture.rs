@@ -8,6 +8,7 @@
 
 use super::believe::Met;
 use super::call::ArgVal;
+use super::hooks::{is_path, near_hook};
 use super::value::{FnVal, Val};
 use super::{Checker, messages, streams};
 use crate::base::axis::Axis;
@@ -89,7 +90,7 @@ impl Checker {
             args.push(ArgVal { name: arg.name.clone(), val, span: arg.value.span });
         }
         let Some(requests) = self.requests(capture, &model) else { return Val::Error };
-        let Some((requests, along)) = self.look(&f, &args, capture, requests) else { return Val::Error };
+        let Some((requests, along)) = self.look(&f, &args, capture, &model, requests) else { return Val::Error };
         let values = match (self.believed_sites(&requests, capture.span), along) {
             (Some(believed), _) => Some(believed),
             (None, Some(axis)) => self.in_tiles(&f, &args, capture, requests, axis),
@@ -135,7 +136,7 @@ impl Checker {
     fn requests(&mut self, capture: &ast::CaptureExpr, model: &Val) -> Option<Vec<Request>> {
         let mut all = Vec::new();
         for site in &capture.sites {
-            let named = self.named_site(model, &site.site)?;
+            let named = self.site_called(model, &site.site)?;
             let stated: Vec<Axis> = named.pins.iter().map(|(axis, _)| *axis).collect();
             let mut pins = named.pins;
             for part in &site.parts {
@@ -167,6 +168,7 @@ impl Checker {
         f: &Rc<FnVal>,
         args: &[ArgVal],
         capture: &ast::CaptureExpr,
+        model: &Val,
         requests: Vec<Request>,
     ) -> Option<(Vec<Request>, Option<Axis>)> {
         let faults = self.errors.len();
@@ -185,8 +187,14 @@ impl Checker {
         }
         let known: Vec<String> = state.met.iter().map(|site| site.name.clone()).collect();
         for (request, site) in state.requests.iter().zip(&capture.sites) {
-            if request.ty.is_none() {
-                self.error(messages::unknown_site(site.site.span, &request.site, &known));
+            let (name, span) = (&request.site, site.site.span);
+            match request.ty {
+                Some(_) => {}
+                None if is_path(name) => {
+                    let near = near_hook(model, name, |site| known.iter().any(|known| known == site));
+                    self.error(messages::unknown_hook(span, name, near));
+                }
+                None => self.error(messages::unknown_site(span, name, &known)),
             }
         }
         self.keep_sites(asked, state.met);

@@ -17,9 +17,19 @@ pub(super) struct Named {
 }
 
 impl Checker {
-    /// What a site is called by: its own name, a path of the model's `hooks`, or a name followed by an index. Nothing
-    /// if a path is not among the hooks; that has been reported then.
+    /// What a site is called by, where all that the model calls by a path is among its `hooks`; else an error.
     pub(super) fn named_site(&mut self, model: &Val, name: &ast::Ident) -> Option<Named> {
+        let named = self.site_called(model, name)?;
+        if is_path(&named.site) {
+            self.error(messages::unknown_hook(name.span, &name.name, near_hook(model, &name.name, |_| true)));
+            return None;
+        }
+        Some(named)
+    }
+
+    /// What a site is called by: its own name, a path of the model's `hooks`, or a name followed by an index. A path that
+    /// is not among the hooks is left as it is: no site has such a name.
+    pub(super) fn site_called(&mut self, model: &Val, name: &ast::Ident) -> Option<Named> {
         let hooks = hooks_of(model);
         let text = name.name.as_str();
         for (site, pattern) in &hooks {
@@ -27,14 +37,8 @@ impl Checker {
                 return self.with_pins(site, found);
             }
         }
-        if text.contains('.') || text.starts_with("hook_") {
-            let known: Vec<String> = hooks.iter().map(|(_, pattern)| filled(pattern, text)).collect();
-            self.error(messages::unknown_hook(
-                name.span,
-                text,
-                suggest::closest(text, known.iter().map(String::as_str)),
-            ));
-            return None;
+        if is_path(text) {
+            return Some(Named { site: text.to_string(), pins: Vec::new() });
         }
         let stem = text.trim_end_matches(|digit: char| digit.is_ascii_digit());
         let known = hooks.iter().find(|(site, _)| site == stem && site != text);
@@ -53,6 +57,18 @@ impl Checker {
         }
         Some(Named { site: site.to_string(), pins })
     }
+}
+
+/// Is it written like a hook, and unlike a site?
+pub(super) fn is_path(text: &str) -> bool {
+    text.contains('.') || text.starts_with("hook_")
+}
+
+/// The hook that a person may have meant who wrote that path, of the sites that are asked for.
+pub(super) fn near_hook(model: &Val, path: &str, is_there: impl Fn(&str) -> bool) -> Option<String> {
+    let there = hooks_of(model).into_iter().filter(|(site, _)| is_there(site));
+    let known: Vec<String> = there.map(|(_, pattern)| filled(&pattern, path)).collect();
+    suggest::closest(path, known.iter().map(String::as_str)).map(str::to_string)
 }
 
 /// The names by site; none if the model is a bare function or has no such field.

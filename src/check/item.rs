@@ -136,7 +136,7 @@ impl Checker {
         match parsed {
             Some(new) if faults.is_empty() && simple(&new).is_some() && fits(simple(value), simple(&new)) => Some(new),
             _ => {
-                self.error(messages::override_does_not_fit(name, &text));
+                self.error(messages::override_does_not_fit(name, &text, simple(value)));
                 None
             }
         }
@@ -361,6 +361,24 @@ impl Checker {
         self.instances = instances;
         self.rigid = false;
     }
+}
+
+/// The names of a program to which `--set` may give another value.
+pub(super) fn settable(program: &ast::Program) -> Vec<String> {
+    let literal = |value: &ast::Expr| kind_of_literal(value).is_some();
+    let names = program.items.iter().flat_map(|item| match &item.kind {
+        ItemKind::Stmt(ast::Stmt { kind: StmtKind::Let { pattern: ast::Pattern::Name(name), value, .. }, .. })
+            if literal(value) =>
+        {
+            vec![name.name.clone()]
+        }
+        ItemKind::Axis(axes) => {
+            let sized = axes.iter().filter(|axis| axis.size.as_ref().is_some_and(literal));
+            sized.map(|axis| axis.name.name.clone()).collect()
+        }
+        _ => Vec::new(),
+    });
+    names.collect()
 }
 
 fn kind_of_literal(expr: &ast::Expr) -> Option<&'static str> {

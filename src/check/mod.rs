@@ -245,7 +245,7 @@ impl Checker {
         }
         let unused: Vec<String> = self.unused_overrides.iter().cloned().collect();
         for name in unused {
-            self.error(messages::unused_override(&name));
+            self.error(messages::unused_override(&name, &item::settable(program)));
         }
         self.unused_overrides.clear();
         self.builders.clear();

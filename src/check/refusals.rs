@@ -11,7 +11,7 @@ use super::solve::Failure;
 use crate::base::axis::Axis;
 use crate::base::diag::Diagnostic;
 use crate::base::span::Span;
-use crate::ir::{Elem, Type};
+use crate::ir::{AxisSet, Elem, Type};
 
 /// A call that failed: the function, what it was given, and where.
 pub(super) struct Refused<'a> {
@@ -21,12 +21,32 @@ pub(super) struct Refused<'a> {
     pub span: Span,
 }
 
+impl Refused<'_> {
+    /// All axes of the arguments.
+    fn axes(&self) -> AxisSet {
+        let types = self.bound.iter().flatten().map(|arg| arg.val.ty());
+        types.fold(AxisSet::default(), |all, ty| ty.axes().map_or(all.clone(), |own| all.union(own)))
+    }
+}
+
+/// The parameters that a call has to name: axes that stand for the rest follow from the others, unless they come first.
+fn to_be_said(signature: &Signature, open: Vec<String>) -> Vec<String> {
+    let follows = |name: &String| {
+        let place = signature.generics.iter().position(|generic| generic.name == *name);
+        place.is_some_and(|place| place > 0 && signature.generics[place].kind == GenericKind::Row)
+    };
+    let said: Vec<String> = open.iter().filter(|name| !follows(name)).cloned().collect();
+    if said.is_empty() { open } else { said }
+}
+
 impl Checker {
     pub(super) fn refused(&self, call: &Refused, failure: Failure) -> Diagnostic {
         let (name, span) = (call.function, call.span);
         match failure {
             Failure::Argument { arg, needed, found, clash } => self.refused_argument(call, arg, &needed, &found, clash),
-            Failure::Ambiguous(open) => messages::ambiguous(span, name, &open),
+            Failure::Ambiguous(open) => {
+                messages::ambiguous(span, name, &to_be_said(call.signature, open), &call.axes())
+            }
             Failure::Open(open) => messages::open_parameters(span, name, &open),
             Failure::TooManyAxes { given, taken } => messages::too_many_axes(span, name, given, taken),
         }

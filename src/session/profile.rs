@@ -173,7 +173,8 @@ fn columns(cost: Cost, narrow: bool) -> String {
     if narrow {
         return head;
     }
-    let (largest, all) = (shown_bytes(cost.largest_bytes), shown_bytes(cost.allocated_bytes));
+    let made = |bytes: u64| if bytes == 0 { "-".to_string() } else { shown_bytes(bytes) };
+    let (largest, all) = (made(cost.largest_bytes), made(cost.allocated_bytes));
     format!("{head} {:>8} {largest:>9} {all:>9}", cost.calls)
 }
 
@@ -198,7 +199,6 @@ fn shown_time(seconds: f64) -> String {
 pub fn shown_bytes(bytes: u64) -> String {
     let bytes = bytes as f64;
     match bytes {
-        0.0 => "-".to_string(),
         b if b >= 1e12 => format!("{:.2} TB", b / 1e12),
         b if b >= 1e9 => format!("{:.2} GB", b / 1e9),
         b if b >= 1e6 => format!("{:.1} MB", b / 1e6),

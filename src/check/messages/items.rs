@@ -137,18 +137,28 @@ pub(in crate::check) fn seed_not_literal(span: Span) -> D {
     D::error("E013", span, "the seed is a whole number").help("seed: 17")
 }
 
-pub(in crate::check) fn unused_override(name: &str) -> D {
-    D::plain(
+/// `known` are the names that `--set` may give.
+pub(in crate::check) fn unused_override(name: &str, known: &[String]) -> D {
+    const SHOWN: usize = 12;
+    let d = D::plain(
         "E051",
         format!("`--set {name}` names nothing: no top-level `let` or axis with a literal value is called so"),
-    )
+    );
+    let more = known.len().saturating_sub(SHOWN);
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let listed = known.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let listed = if known.is_empty() { "no names" } else { &listed };
+    did_you_mean(d.note("settable", format!("{listed}{rest}")), name, known)
 }
 
-pub(in crate::check) fn override_does_not_fit(name: &str, text: &str) -> D {
-    D::plain(
-        "E051",
-        format!("`--set {name}={text}` does not fit: it needs a literal of the type that the file gives `{name}`"),
-    )
+/// `kind` is what the file gives `name`, if that is a literal.
+pub(in crate::check) fn override_does_not_fit(name: &str, text: &str, kind: Option<&str>) -> D {
+    let why = match kind {
+        Some("int") => format!("it needs a whole number of at most 64 bits, as the file gives `{name}`"),
+        Some(kind) => format!("it needs a literal of the type that the file gives `{name}`, which is `{kind}`"),
+        None => format!("the file computes `{name}`, and only literals are replaced"),
+    };
+    D::plain("E051", format!("`--set {name}={text}` does not fit: {why}"))
 }
 
 // ---- the prompt ----------------------------------------------------------------------------------------------------

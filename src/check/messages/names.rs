@@ -71,8 +71,21 @@ pub(in crate::check) fn type_arity(span: Span, name: &str, wanted: usize, given:
     D::error("E014", span, format!("the type `{name}` takes {wanted} axes, and {given} are given"))
 }
 
+/// A type as it is written; of a large record, such as a model, the names of the fields alone.
+pub(super) fn shape_of_record(ty: &Type) -> String {
+    const LONGEST: usize = 300;
+    let whole = ty.to_string();
+    match ty {
+        Type::Record(fields) if whole.len() > LONGEST => {
+            let names: Vec<String> = fields.iter().map(|(name, _)| format!("`{name}`")).collect();
+            format!("a record with the fields {}", names.join(", "))
+        }
+        _ => whole,
+    }
+}
+
 pub(in crate::check) fn unknown_field(span: Span, name: &str, ty: &Type) -> D {
-    let d = D::error("E015", span, format!("there is no field `{name}`")).note("found", ty.to_string());
+    let d = D::error("E015", span, format!("there is no field `{name}`")).note("found", shape_of_record(ty));
     match ty {
         Type::Record(fields) => {
             let known: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
@@ -94,12 +107,15 @@ pub(in crate::check) fn field_twice(span: Span, name: &str) -> D {
 pub(in crate::check) fn unknown_site(span: Span, name: &str, known: &[String]) -> D {
     let mut names = known.to_vec();
     names.dedup();
-    did_you_mean(D::error("E016", span, format!("the model has no site `{name}`")), name, &names)
-        .note("note", format!("its sites: {}", names.join(", ")))
+    let d = D::error("E016", span, format!("the model has no site `{name}`"));
+    if names.is_empty() {
+        return d.note("note", "it has none: a statement `site name = value` in the function that is run makes one");
+    }
+    did_you_mean(d, name, &names).note("note", format!("its sites: {}", names.join(", ")))
 }
 
 /// A dotted path that is none of the names that the model gives its sites.
-pub(in crate::check) fn unknown_hook(span: Span, path: &str, near: Option<&str>) -> D {
+pub(in crate::check) fn unknown_hook(span: Span, path: &str, near: Option<String>) -> D {
     let d = D::error("E016", span, format!("the model has no site `{path}`"));
     match near {
         Some(near) => d.help(format!("did you mean `{near}`?")),
@@ -268,6 +284,17 @@ pub(in crate::check) fn needs_range(span: Span) -> D {
 
 pub(in crate::check) fn bare_range(span: Span) -> D {
     D::error("E013", span, "a range stands in brackets or after `in` only").help("for i in 0..10 { ... }")
+}
+
+/// An assignment to a name that nobody bound.
+pub(in crate::check) fn new_name(span: Span, name: &str) -> D {
+    D::error("E010", span, format!("nothing is called `{name}` here"))
+        .help(format!("a new name is bound by  let {name} = ...,  or  let mut {name} = ...  if it changes later"))
+}
+
+pub(in crate::check) fn cut_without_name(span: Span, axis: Axis) -> D {
+    D::error("E013", span, "a range makes an axis of another length, which needs a name of its own")
+        .help(format!("with  axis part  declared:  x[{axis} -> part: 1..]"))
 }
 
 pub(in crate::check) fn open_range(span: Span) -> D {

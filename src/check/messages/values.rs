@@ -159,8 +159,14 @@ pub(in crate::check) fn match_not_complete(span: Span) -> D {
 
 // ---- calls ---------------------------------------------------------------------------------------------------------
 
-pub(in crate::check) fn not_a_function(span: Span, ty: &Type) -> D {
-    D::error("E013", span, "this is not a function").note("found", ty.to_string())
+pub(in crate::check) fn not_a_function(span: Span, val: &Val, text: &str) -> D {
+    let d = D::error("E013", span, "this is not a function").note("found", shape_of_record(&val.ty()));
+    match val.field("forward") {
+        Some(Val::Fn(_)) => {
+            d.help(format!("a model is run by  {text}.forward(...)  or  capture {text}(...) {{ ... }}"))
+        }
+        _ => d,
+    }
 }
 
 pub(in crate::check) fn arity(span: Span, name: &str, wanted: usize, given: usize) -> D {
@@ -194,9 +200,14 @@ pub(in crate::check) fn missing_argument(span: Span, who: &str, name: &str) -> D
     D::error("E014", span, format!("{who} needs the argument `{name}`"))
 }
 
-pub(in crate::check) fn ambiguous(span: Span, name: &str, open: &[String]) -> D {
-    D::error("E032", span, format!("`{name}` could mean more than one choice of axes"))
-        .note("note", format!("left open: `{}`", open.join("`, `")))
+/// `open` are the parameters that the call has to say, and `axes` what one that stands alone may be.
+pub(in crate::check) fn ambiguous(span: Span, name: &str, open: &[String], axes: &AxisSet) -> D {
+    let d = D::error("E032", span, format!("`{name}` could mean more than one choice of axes"));
+    if open.len() == 1 && !axes.is_empty() {
+        let each: Vec<String> = axes.iter().map(|axis| format!("{name}[{axis}](...)")).collect();
+        return d.note("note", "it must say over which axes").help(each.join("  or  "));
+    }
+    d.note("note", format!("left open: `{}`", open.join("`, `")))
         .help(format!("name an axis for each, in this order:  {name}[{}](...)", open.join(", ")))
 }
 

@@ -51,6 +51,13 @@ pub fn unknown_name(name: &str) -> Option<&'static str> {
         "cat" | "concatenate" => "concat[pos](list)",
         "len" | "shape" => "size[pos](x)  is the length of an axis",
         "break" | "continue" => "loops have neither; use `while` with a test, or `if`",
+        "help" | "exit" | "quit" => "commands of the prompt begin with a colon:  :help  :quit",
+        "HookedTransformer" | "transformer_lens" => {
+            "models are loaded by functions such as  gpt2.load(weights, config)"
+        }
+        "SAE" | "sae_lens" => {
+            "dictionaries are read by  files.read[dmodel, feature, out](dictionary)  of std.sae.files"
+        }
         "int32" | "int64" | "i32" | "i64" => "int",
         "float32" => "f32",
         "float64" | "double" => "f64",
