@@ -47,7 +47,7 @@ const STACK_BYTES: usize = 256 << 20;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // Before any other thread: they inherit the fence. The output folder is given up last, if nothing was written.
-    let _claim = fence::around(&cli.command);
+    output::hold(fence::around(&cli.command));
     // A fault of our own is reported by whoever catches it, in one paragraph.
     std::panic::set_hook(Box::new(|about| output::remember_panic(about)));
     let work = std::thread::Builder::new().name("locus".to_string()).stack_size(STACK_BYTES);
@@ -59,6 +59,7 @@ pub fn main() -> ExitCode {
             FAILED
         }
     };
+    output::hold(None);
     ExitCode::from(code)
 }
 

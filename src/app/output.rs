@@ -10,6 +10,7 @@ use crate::base::diag::Diagnostic;
 use crate::base::render::render;
 use crate::base::span::Sources;
 use crate::rt::files::reason;
+use crate::session::folder::Claim;
 
 /// Where the last fault of our own happened.
 static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
@@ -41,8 +42,19 @@ pub fn temporary(folder: Option<PathBuf>) {
     }
 }
 
+/// The output folder of the command, given up when it ends, however it ends.
+static CLAIM: Mutex<Option<Claim>> = Mutex::new(None);
+
+/// Keeps the claim on an output folder; nothing, once the command has ended.
+pub fn hold(claim: Option<Claim>) {
+    if let Ok(mut held) = CLAIM.lock() {
+        *held = claim;
+    }
+}
+
 /// Ends the process at once, with nothing left behind.
 pub fn leave(code: u8) -> ! {
+    drop(CLAIM.try_lock().ok().and_then(|mut held| held.take()));
     // A lock that is held means that the folder is being named or forgotten right now.
     if let Some(folder) = TEMPORARY.try_lock().ok().and_then(|mut known| known.take()) {
         let _ = std::fs::remove_dir_all(folder);

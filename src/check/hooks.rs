@@ -14,13 +14,15 @@ use crate::syntax::ast;
 pub(super) struct Named {
     pub site: String,
     pub pins: Vec<(Axis, Val)>,
+    /// Written like a hook, and none of the model's.
+    pub is_unmatched: bool,
 }
 
 impl Checker {
-    /// What a site is called by, where all that the model calls by a path is among its `hooks`; else an error.
+    /// What a site is called by, where a path that is not among the model's `hooks` is an error.
     pub(super) fn named_site(&mut self, model: &Val, name: &ast::Ident) -> Option<Named> {
         let named = self.site_called(model, name)?;
-        if is_path(&named.site) {
+        if named.is_unmatched {
             self.error(messages::unknown_hook(name.span, &name.name, near_hook(model, &name.name, |_| true)));
             return None;
         }
@@ -28,7 +30,7 @@ impl Checker {
     }
 
     /// What a site is called by: its own name, a path of the model's `hooks`, or a name followed by an index. A path that
-    /// is not among the hooks is left as it is: no site has such a name.
+    /// is not among the hooks is left as it is, which may be the name of a site.
     pub(super) fn site_called(&mut self, model: &Val, name: &ast::Ident) -> Option<Named> {
         let hooks = hooks_of(model);
         let text = name.name.as_str();
@@ -38,12 +40,12 @@ impl Checker {
             }
         }
         if is_path(text) {
-            return Some(Named { site: text.to_string(), pins: Vec::new() });
+            return Some(Named { site: text.to_string(), pins: Vec::new(), is_unmatched: true });
         }
         let stem = text.trim_end_matches(|digit: char| digit.is_ascii_digit());
         let known = hooks.iter().find(|(site, _)| site == stem && site != text);
         let (Some((site, pattern)), Ok(index)) = (known, text[stem.len()..].parse::<i64>()) else {
-            return Some(Named { site: text.to_string(), pins: Vec::new() });
+            return Some(Named { site: text.to_string(), pins: Vec::new(), is_unmatched: false });
         };
         let found = holes(pattern).map(|axis| (axis.to_string(), index)).collect();
         self.with_pins(site, found)
@@ -55,11 +57,11 @@ impl Checker {
             let axes = self.find_axis(&axis)?;
             pins.extend(axes.iter().map(|&axis| (axis, Val::Lit(Lit::Int(index)))));
         }
-        Some(Named { site: site.to_string(), pins })
+        Some(Named { site: site.to_string(), pins, is_unmatched: false })
     }
 }
 
-/// Is it written like a hook, and unlike a site?
+/// Is it written like a hook? A site may be called `hook_x`, too.
 pub(super) fn is_path(text: &str) -> bool {
     text.contains('.') || text.starts_with("hook_")
 }

@@ -29,14 +29,19 @@ impl Refused<'_> {
     }
 }
 
-/// The parameters that a call has to name: axes that stand for the rest follow from the others, unless they come first.
-fn to_be_said(signature: &Signature, open: Vec<String>) -> Vec<String> {
+/// The parameters that a call has to name: axes that stand for the rest follow from the others, unless they come first. Also
+/// whether the only one comes first, so that it is what stands in the brackets.
+fn to_be_said(signature: &Signature, open: Vec<String>) -> (Vec<String>, bool) {
+    let axes = signature.generics.iter().filter(|generic| !matches!(generic.kind, GenericKind::Element(_)));
+    let first = axes.clone().next().map(|generic| generic.name.clone());
     let follows = |name: &String| {
-        let place = signature.generics.iter().position(|generic| generic.name == *name);
-        place.is_some_and(|place| place > 0 && signature.generics[place].kind == GenericKind::Row)
+        axes.clone().find(|generic| generic.name == *name).is_some_and(|generic| generic.kind == GenericKind::Row)
+            && first.as_ref() != Some(name)
     };
     let said: Vec<String> = open.iter().filter(|name| !follows(name)).cloned().collect();
-    if said.is_empty() { open } else { said }
+    let said = if said.is_empty() { open } else { said };
+    let alone = said.len() == 1 && said.first() == first.as_ref();
+    (said, alone)
 }
 
 impl Checker {
@@ -45,7 +50,8 @@ impl Checker {
         match failure {
             Failure::Argument { arg, needed, found, clash } => self.refused_argument(call, arg, &needed, &found, clash),
             Failure::Ambiguous(open) => {
-                messages::ambiguous(span, name, &to_be_said(call.signature, open), &call.axes())
+                let (open, alone) = to_be_said(call.signature, open);
+                messages::ambiguous(span, name, &open, &if alone { call.axes() } else { AxisSet::default() })
             }
             Failure::Open(open) => messages::open_parameters(span, name, &open),
             Failure::TooManyAxes { given, taken } => messages::too_many_axes(span, name, given, taken),

@@ -25,22 +25,25 @@ impl Reach {
         Reach { roots: Vec::new(), everywhere: true }
     }
 
-    /// The path of a file with links followed, if it lies within reach. A path that leads nowhere is given as it is:
-    /// whoever opens it says so.
-    pub fn check(&self, path: &Path) -> Result<PathBuf> {
+    /// Whether the path of a file lies within reach, with links followed. Of one that leads nowhere, whoever opens it says
+    /// so.
+    pub fn check(&self, path: &Path) -> Result<()> {
         self.within(path, |full| full.parent().unwrap_or(full))
     }
 
     /// The same for a folder.
-    pub fn check_folder(&self, path: &Path) -> Result<PathBuf> {
+    pub fn check_folder(&self, path: &Path) -> Result<()> {
         self.within(path, |full| full)
     }
 
     /// What lies outside is refused in the same words whether it exists or not.
-    fn within(&self, path: &Path, to_add: impl Fn(&Path) -> &Path) -> Result<PathBuf> {
-        let full = destination(path, 0);
+    fn within(&self, path: &Path, to_add: impl Fn(&Path) -> &Path) -> Result<()> {
+        // A slash at the end says nothing about where it ends.
+        let plain: PathBuf = path.components().collect();
+        let mut steps = MOST_STEPS;
+        let full = destination(&plain, &mut steps);
         if self.everywhere || self.roots.iter().any(|root| full.starts_with(root)) {
-            return Ok(path.canonicalize().unwrap_or_else(|_| path.to_path_buf()));
+            return Ok(());
         }
         let given = if full == lexical(path) { String::new() } else { format!(" (it is `{}`)", full.display()) };
         let message = format!("`{}`{given} lies outside the folders that this run may read", path.display());
@@ -60,22 +63,31 @@ fn shown_folder(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 
-/// Where a path ends after all links, or would end if there were something.
-fn destination(path: &Path, links: usize) -> PathBuf {
-    const MOST_LINKS: usize = 40;
-    if let Ok(full) = path.canonicalize() {
+/// Parts and links that are looked at on the way to where a path ends. Each costs a look at the disk.
+const MOST_STEPS: usize = 4096;
+
+/// Where a path ends after all links, or would end if there were something; the root, which nobody may read, if that is too
+/// far to say.
+fn destination(path: &Path, steps: &mut usize) -> PathBuf {
+    if let Ok(full) = shown_folder(path).canonicalize() {
         return full;
     }
+    let Some(left) = steps.checked_sub(1) else { return PathBuf::from("/") };
+    *steps = left;
     // What a link of /proc says is no path: `socket:[17]`.
-    if links < MOST_LINKS
-        && !path.starts_with("/proc")
+    if !path.starts_with("/proc")
         && let Ok(target) = std::fs::read_link(path)
     {
-        return destination(&path.parent().unwrap_or(path).join(target), links + 1);
+        return destination(&path.parent().unwrap_or(path).join(target), steps);
     }
     match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => destination(shown_folder(parent), links).join(name),
-        _ => lexical(path),
+        (Some(parent), Some(name)) => destination(parent, steps).join(name),
+        (Some(parent), None) => {
+            let mut above = destination(parent, steps);
+            above.pop();
+            above
+        }
+        (None, _) => lexical(path),
     }
 }
 
@@ -132,7 +144,7 @@ mod tests {
         fs::create_dir_all(path("inside")).unwrap();
         fs::create_dir_all(path("outside/books")).unwrap();
         fs::write(path("outside/file"), b"s").unwrap();
-        for (link, target) in [("here", "outside/file"), ("absent", "outside/fill")] {
+        for (link, target) in [("here", "outside/file"), ("absent", "outside/fill"), ("way", "outside")] {
             symlink(path(target), path("inside").join(link)).unwrap();
         }
         let inside = path("inside");
@@ -142,13 +154,15 @@ mod tests {
             let folder = reach.check_folder(&path(name)).unwrap_err();
             [error.message, error.help.unwrap(), folder.message, folder.help.unwrap()].map(|told| {
                 let short = Path::new(whole).file_name().unwrap().to_string_lossy().into_owned();
-                told.replace(&path(whole).display().to_string(), "IT").replace(&short, "IT").replace(name, "IT")
+                told.replace(name, "IT").replace(&path(whole).display().to_string(), "IT").replace(&short, "IT")
             })
         };
         let pairs = [
             (("outside/file", "outside/file"), ("outside/fill", "outside/fill")),
             (("outside/books", "outside/books"), ("outside/nobooks", "outside/nobooks")),
             (("inside/here", "outside/file"), ("inside/absent", "outside/fill")),
+            (("inside/here/", "outside/file"), ("inside/absent/", "outside/fill")),
+            (("inside/way/books/../../zzz", "zzz"), ("inside/way/nobooks/../../zzz", "zzz")),
         ];
         for ((is, ends), (is_not, would_end)) in pairs {
             assert_eq!(told(is, ends), told(is_not, would_end), "{is}");

@@ -112,7 +112,7 @@ fn written_like(old: &str, decimals: usize, found: f64, tolerance: Option<f64>) 
     if !old.contains(['.', 'e', 'E']) && found == found.trunc() && found.abs() < EXACT {
         return Some(format!("{}", found as i64));
     }
-    let powers = old.contains(['e', 'E']) || decimals > MOST_DECIMALS;
+    let powers = old.contains(['e', 'E']) || decimals > MOST_DECIMALS || found.abs() >= EXACT;
     let near = |text: &String| text.parse().is_ok_and(|x: f64| (x - found).abs() <= tolerance.unwrap_or(0.0) / 2.0);
     // A literal that is not an integer keeps its point, or it would change its type.
     let plain = (decimals..=MOST_DECIMALS).filter(|_| !powers).map(|decimals| format!("{found:.decimals$}"));

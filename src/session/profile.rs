@@ -195,7 +195,7 @@ fn shown_time(seconds: f64) -> String {
     }
 }
 
-/// `1.5 MB`, in powers of 1000; nothing for nothing.
+/// `1.5 MB`, in powers of 1000.
 pub fn shown_bytes(bytes: u64) -> String {
     let bytes = bytes as f64;
     match bytes {

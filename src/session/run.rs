@@ -365,7 +365,7 @@ impl Session {
             failure
         })?;
         if self.ctx.interrupt.load(Ordering::Relaxed) && self.journal.lock().closed.is_some() {
-            let stop = Diagnostic::plain(code::INTERRUPTED, "the reader of the output has gone");
+            let stop = Diagnostic::plain(code::INTERRUPTED, "standard output takes no more");
             return Err(Failure::Interrupted(Box::new(stop)));
         }
         self.finished_unit(unit, watched);

@@ -200,10 +200,10 @@ pub(in crate::check) fn missing_argument(span: Span, who: &str, name: &str) -> D
     D::error("E014", span, format!("{who} needs the argument `{name}`"))
 }
 
-/// `open` are the parameters that the call has to say, and `axes` what one that stands alone may be.
+/// `open` are the parameters that the call has to say, and `axes` what the only one may be, if there is only one.
 pub(in crate::check) fn ambiguous(span: Span, name: &str, open: &[String], axes: &AxisSet) -> D {
     let d = D::error("E032", span, format!("`{name}` could mean more than one choice of axes"));
-    if open.len() == 1 && !axes.is_empty() {
+    if !axes.is_empty() {
         let each: Vec<String> = axes.iter().map(|axis| format!("{name}[{axis}](...)")).collect();
         return d.note("note", "it must say over which axes").help(each.join("  or  "));
     }

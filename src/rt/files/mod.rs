@@ -24,7 +24,7 @@ pub use npy::{read_f32, read_index};
 pub use pack::{npz_bytes, torch_bytes};
 pub use sniff::{Table, table};
 pub use stream::Reader;
-pub use write::{Named, folder_of, model_bytes, npy_bytes, reason, safetensors_bytes, write_atomic, write_whole};
+pub use write::{Named, folder_of, model_bytes, npy_bytes, reason, safetensors_bytes, write_whole};
 
 use super::aligned::Held;
 use super::error::{Error, Result, code};

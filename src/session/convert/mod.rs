@@ -85,7 +85,7 @@ pub fn convert(
         return Err(Box::new(plain(error.help("nothing was changed; give another name, or remove it first"))));
     }
     let unwritable = |error: std::io::Error| {
-        Box::new(plain(Error::new(code::FILE, format!("cannot write `{}`: {error}", to.display()))))
+        Box::new(plain(Error::new(code::FILE, format!("cannot write `{}`: {}", to.display(), reason(&error)))))
     };
     let parent = folder_of(to);
     // A folder for the result is made when there is one.
