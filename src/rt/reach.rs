@@ -38,11 +38,16 @@ impl Reach {
 
     /// What lies outside is refused in the same words whether it exists or not.
     fn within(&self, path: &Path, to_add: impl Fn(&Path) -> &Path) -> Result<()> {
+        if self.everywhere {
+            return Ok(());
+        }
         // A slash at the end says nothing about where it ends.
         let plain: PathBuf = path.components().collect();
         let mut steps = MOST_STEPS;
-        let full = destination(&plain, &mut steps);
-        if self.everywhere || self.roots.iter().any(|root| full.starts_with(root)) {
+        let Some(full) = destination(&plain, &mut steps) else {
+            return Err(Error::new(code::FILE, format!("cannot read `{}`: its links do not end", path.display())));
+        };
+        if self.roots.iter().any(|root| full.starts_with(root)) {
             return Ok(());
         }
         let given = if full == lexical(path) { String::new() } else { format!(" (it is `{}`)", full.display()) };
@@ -66,14 +71,12 @@ fn shown_folder(path: &Path) -> &Path {
 /// Parts and links that are looked at on the way to where a path ends. Each costs a look at the disk.
 const MOST_STEPS: usize = 4096;
 
-/// Where a path ends after all links, or would end if there were something; the root, which nobody may read, if that is too
-/// far to say.
-fn destination(path: &Path, steps: &mut usize) -> PathBuf {
+/// Where a path ends after all links, or would end if there were something; nothing where that takes too many steps.
+fn destination(path: &Path, steps: &mut usize) -> Option<PathBuf> {
     if let Ok(full) = shown_folder(path).canonicalize() {
-        return full;
+        return Some(full);
     }
-    let Some(left) = steps.checked_sub(1) else { return PathBuf::from("/") };
-    *steps = left;
+    *steps = steps.checked_sub(1)?;
     // What a link of /proc says is no path: `socket:[17]`.
     if !path.starts_with("/proc")
         && let Ok(target) = std::fs::read_link(path)
@@ -81,13 +84,13 @@ fn destination(path: &Path, steps: &mut usize) -> PathBuf {
         return destination(&path.parent().unwrap_or(path).join(target), steps);
     }
     match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => destination(parent, steps).join(name),
+        (Some(parent), Some(name)) => Some(destination(parent, steps)?.join(name)),
         (Some(parent), None) => {
-            let mut above = destination(parent, steps);
+            let mut above = destination(parent, steps)?;
             above.pop();
-            above
+            Some(above)
         }
-        (None, _) => lexical(path),
+        (None, _) => Some(lexical(path)),
     }
 }
 
